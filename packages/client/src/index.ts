@@ -1,1 +1,9 @@
-export {};
+export { connect, type ConnectOptions, type JobsFilter, type Podq, type PodsFilter } from "./connect.ts";
+export { PodqError } from "./errors.ts";
+export type { Job, Subscription } from "./job.ts";
+export type { OutputOptions, OutputPiece } from "./output.ts";
+export type { CreateOptions, DeleteOptions, EnqueueOptions, ExecOptions, Pod, PodAddress } from "./pod.ts";
+export { JobError, OutputBytes, type ExecResult, type ResultOf } from "./result.ts";
+export type { JobStatus } from "./status.ts";
+export type { Code, JobState, Kind, Owner, PodStatus } from "@podq/jobs";
+export type { PodRecord } from "@podq/store";

@@ -1,1 +1,17 @@
-export {};
+export { isKind, kinds, parseRequest, payloadJsonSchema, type JobRequest, type Kind, type Params, type ParamsInput } from "./catalog.ts";
+export { codes, type Code, type Failure } from "./codes.ts";
+export { RequestError } from "./errors.ts";
+export { maySharePod, runnable, slotsPerPod, turnOf, type InLine } from "./line.ts";
+export { defaultPodName, ownerParts, podKey, type Owner } from "./owner.ts";
+export {
+  isTerminal,
+  jobStates,
+  mayJobMove,
+  mayPodMove,
+  podStatuses,
+  unfinishedStates,
+  type JobState,
+  type PodStatus,
+  type TerminalState,
+} from "./states.ts";
+export type { ExecRecord } from "./results.ts";

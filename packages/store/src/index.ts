@@ -1,1 +1,8 @@
-export {};
+export type { Chunk, InputStore, OutputStore, Stream } from "./chunks.ts";
+export { isUnreachable, StoreError, type StoreCode } from "./errors.ts";
+export type { Attempt, JobDocument, JobEvent, Target } from "./job-schema.ts";
+export type { Claim, Ending, JobFilter, JobStore, LineEntry } from "./jobs.ts";
+export type { LeaseStore } from "./lease.ts";
+export type { PodDocument, Resources } from "./pod-schema.ts";
+export { ownerPrefix, toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
+export { openStore, type Store, type StoreOptions } from "./store.ts";

@@ -1,0 +1,106 @@
+import type { JobState, PodStatus } from "@podq/jobs";
+import { connectRedis, createDispatcher, openListener, type Listener } from "@podq/queue";
+import { openStore, ownerPrefix, toPodRecord, type PodRecord, type Store } from "@podq/store";
+import { createLine, type Line } from "./dispatch.ts";
+import { asPodqError } from "./errors.ts";
+import { jobHandle, type Job } from "./job.ts";
+import { podHandle, type Pod, type PodAddress } from "./pod.ts";
+import { toJobStatus, type JobStatus } from "./status.ts";
+
+/** Options of {@link connect}. */
+export type ConnectOptions = {
+  redisUrl: string;
+  mongodbUri: string;
+  /** BullMQ's key prefix, as the workers have it. Default `bull`. */
+  prefix?: string;
+  /** Told when Redis failed after a job was accepted: the job is safe, the workers find it a little later. Default: nobody is. */
+  onLag?: (error: unknown, jobId: string) => void;
+};
+
+/** What the handles of pods and jobs work with. */
+export type Context = { store: Store; line: Line; listener: Listener };
+
+/** Which pods to list: all of an owner's, those in one status, those with all the labels. */
+export type PodsFilter = { project?: string; conversation?: string; status?: PodStatus; labels?: Record<string, string> };
+
+/** Which jobs to list: of an owner (or of one of his pods), in one state. */
+export type JobsFilter = { project?: string; conversation?: string; name?: string; state?: JobState };
+
+/** The way to podq for any service. */
+export type Podq = AsyncDisposable & {
+  /** The pod of an owner. Throws PodqError `owner-missing`, `invalid-request`. */
+  pod: (address: PodAddress) => Pod;
+  /** A job by its id, whoever enqueued it. */
+  job: (id: string) => Job;
+  /** Records of pods, in the order of their keys. */
+  pods: (filter?: PodsFilter) => AsyncIterable<PodRecord>;
+  /** Jobs, newest first. */
+  jobs: (filter?: JobsFilter) => AsyncIterable<Job & { readonly at: JobStatus }>;
+  close: () => Promise<void>;
+};
+
+const pageSize = 100;
+
+/** Connects to podq's Redis and MongoDB and checks them. Throws PodqError `unavailable`, which names the setting to mend. */
+export async function connect(options: ConnectOptions): Promise<Podq> {
+  const { redisUrl, mongodbUri, prefix = "bull", onLag = () => undefined } = options;
+  const [opened, connected] = await Promise.allSettled([
+    openStore({ uri: mongodbUri, appName: "podq-client" }),
+    connectRedis(redisUrl, "caller"),
+  ]);
+  if (opened.status === "rejected" || connected.status === "rejected") {
+    if (opened.status === "fulfilled") await opened.value.close();
+    if (connected.status === "fulfilled") connected.value.disconnect();
+    throw asPodqError(opened.status === "rejected" ? opened.reason : (connected as PromiseRejectedResult).reason);
+  }
+  const store = opened.value;
+  const dispatcher = createDispatcher(connected.value, prefix);
+  const listener = openListener(redisUrl, prefix);
+  const context: Context = { store, line: createLine(store, dispatcher, onLag), listener };
+
+  const close = async (): Promise<void> => {
+    listener.close();
+    await dispatcher.close();
+    await store.close();
+  };
+
+  return {
+    pod: (address) => podHandle(context, address),
+    job: (id) => jobHandle(context, id),
+    async *pods({ project, conversation, status, labels } = {}) {
+      const owner =
+        project === undefined
+          ? conversation === undefined
+            ? undefined
+            : ({ kind: "conversation", id: conversation } as const)
+          : ({ kind: "project", id: project } as const);
+      const filter = { ...(owner && { owner }), ...(status && { status }), ...(labels && { labels }) };
+      for (let after: string | undefined; ;) {
+        const page = await store.pods.list({ ...filter, ...(after !== undefined && { after }) }, pageSize);
+        for (const document of page) yield toPodRecord(document);
+        after = page.at(-1)?._id;
+        if (page.length < pageSize) return;
+      }
+    },
+    async *jobs({ state, name, ...owner } = {}) {
+      const prefixOf = ownerOf(owner) && ownerPrefix(podHandle(context, owner).owner);
+      const filter = {
+        ...(state && { state }),
+        ...(prefixOf !== undefined && (name === undefined ? { podKeyPrefix: prefixOf } : { podKey: prefixOf + name })),
+      };
+      for (let before: { createdAt: Date; id: string } | undefined; ;) {
+        const page = await store.jobs.list({ ...filter, ...(before && { before }) }, pageSize);
+        for (const job of page) yield { ...jobHandle(context, job._id), at: toJobStatus(job, null) };
+        const last = page.at(-1);
+        before = last && { createdAt: last.createdAt, id: last._id };
+        if (page.length < pageSize) return;
+      }
+    },
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+function ownerOf(owner: { project?: string; conversation?: string }): true | undefined {
+  return owner.project !== undefined || owner.conversation !== undefined ? true : undefined;
+}

@@ -1,0 +1,75 @@
+import type { Dispatcher } from "@podq/queue";
+import type { JobDocument, Store } from "@podq/store";
+
+/** Keeps BullMQ in step with the line of a pod, which MongoDB has. */
+export type Line = ReturnType<typeof createLine>;
+
+/** Told of what failed in Redis: no job is lost by it, the sweeper brings it back. */
+export type OnLag = (error: unknown, jobId: string) => void;
+
+/**
+ * The moves that producers and workers make alike. None of them throws for Redis: the record is written before, and the
+ * sweeper finds what was not dispatched.
+ *
+ *   enqueue: insert, then look.  at the head -> add.   behind others -> park, look again, wake if the turn came meanwhile
+ *   end:     save, then look.    wake each job that may run now
+ */
+export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, onLag: OnLag) {
+  const lagging = async (jobId: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      onLag(error, jobId);
+    }
+  };
+
+  const mayRun = async (job: Pick<JobDocument, "_id" | "podKey">): Promise<boolean> =>
+    (await store.jobs.head(job.podKey)).some(({ _id }) => _id === job._id);
+
+  const wakeNext = async (podKey: string): Promise<void> => {
+    const waiting = (await store.jobs.head(podKey)).filter((job) => job.state === "queued");
+    await Promise.all(waiting.map((job) => lagging(job._id, async () => dispatcher.wake(dispatchOf(job)))));
+  };
+
+  return {
+    mayRun,
+    wakeNext,
+
+    /** Hands an accepted job to BullMQ. */
+    async dispatch(job: JobDocument): Promise<void> {
+      await lagging(job._id, async () => {
+        if (cancelsPending(job) || (await mayRun(job))) return dispatcher.add(dispatchOf(job));
+        await dispatcher.park(dispatchOf(job));
+        if (await mayRun(job)) await dispatcher.wake(dispatchOf(job));
+      });
+    },
+
+    /** Wakes one job, whatever BullMQ knows of it. */
+    wake: async (job: Parameters<typeof dispatchOf>[0]): Promise<void> => lagging(job._id, async () => dispatcher.wake(dispatchOf(job))),
+
+    /** Tells the followers of a job to read it again. */
+    nudge: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(jobId)),
+
+    /** Asks for a job's end, and tells its worker at once. Null: there is no such job. */
+    async cancel(id: string, reason: string): Promise<JobDocument | null> {
+      const job = await store.jobs.cancel(id, reason);
+      if (job === null) return null;
+      await lagging(id, async () => {
+        if (job.state === "running") await dispatcher.order({ jobId: id, order: "cancel" });
+        else if (job.state === "queued") await dispatcher.wake(dispatchOf(job));
+        await dispatcher.nudge(id);
+      });
+      if (job.state === "cancelled") await wakeNext(job.podKey);
+      return job;
+    },
+  };
+}
+
+/** Whether the job is one that clears its line: it is brought to a worker at once, which cancels what is before it. */
+export function cancelsPending(job: Pick<JobDocument, "kind" | "params">): boolean {
+  return job.kind === "delete" && "cancelPending" in job.params && job.params.cancelPending === true;
+}
+
+function dispatchOf(job: Pick<JobDocument, "_id" | "kind" | "owner" | "name">): Parameters<Dispatcher["add"]>[0] {
+  return { id: job._id, kind: job.kind, owner: job.owner, name: job.name };
+}

@@ -1,0 +1,49 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
+import { isTerminal, type JobRequest } from "@podq/jobs";
+import { isUnreachable, type JobDocument, type Store } from "@podq/store";
+import type { Line } from "./dispatch.ts";
+import { asPodqError, PodqError } from "./errors.ts";
+
+const patienceMs = 15_000;
+const pauseMs = 250;
+
+/**
+ * Accepts a request: when this returns, the job is kept, whether Redis lives or not. While MongoDB is away the insert is
+ * repeated under the same id for 15 s. Throws PodqError; one of `unavailable` carries the id of a job that may have been kept.
+ */
+export async function enqueue(
+  store: Store,
+  line: Line,
+  request: JobRequest,
+  options: { retryOf?: string; signal?: AbortSignal } = {},
+): Promise<JobDocument> {
+  const { signal, ...origin } = options;
+  signal?.throwIfAborted();
+  const id = randomUUID();
+  const giveUpAt = Date.now() + patienceMs;
+  for (;;) {
+    try {
+      if (request.stdin !== null) await store.input.put(id, request.stdin);
+      const job = await store.jobs.insert(id, request, origin);
+      if (!isTerminal(job.state)) await line.dispatch(job);
+      return job;
+    } catch (error) {
+      if (!isUnreachable(error)) throw asPodqError(error, id);
+      if (Date.now() >= giveUpAt || signal?.aborted) throw unknownOutcome(error, id);
+      await delay(pauseMs);
+    }
+  }
+}
+
+function unknownOutcome(error: unknown, jobId: string): PodqError {
+  const reason = error instanceof Error ? error.message : String(error);
+  return new PodqError(
+    "unavailable",
+    `MongoDB did not confirm job ${jobId}: ${reason}; ask for it with podq.job("${jobId}") before trying again`,
+    {
+      cause: error,
+      jobId,
+    },
+  );
+}

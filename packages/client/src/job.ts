@@ -1,0 +1,81 @@
+import { isTerminal, type Kind } from "@podq/jobs";
+import type { JobDocument } from "@podq/store";
+import type { Context } from "./connect.ts";
+import { asPodqError } from "./errors.ts";
+import { readOutput, type OutputOptions, type OutputPiece } from "./output.ts";
+import { notFound, waitForResult, type ResultOf } from "./result.ts";
+import { toJobStatus, type JobStatus } from "./status.ts";
+import { watchJob } from "./watch.ts";
+
+/** A job, from any process. Every method may throw PodqError `not-found` or `unavailable`. */
+export type Job<K extends Kind = Kind> = {
+  readonly id: string;
+  /** Where it stands now. */
+  status: () => Promise<JobStatus>;
+  /** Waits for the end. Throws JobError if there is no known good one. `timeoutMs` and `signal` end the wait, never the job. */
+  result: (options?: { timeoutMs?: number; signal?: AbortSignal }) => Promise<ResultOf<K>>;
+  /** Calls back with the status now and at each change, until the end. A listener that throws does not stop the others. */
+  subscribe: (listener: (status: JobStatus) => void, options?: { onError?: (error: unknown) => void }) => Subscription;
+  /** An exec's output: what is there, then live until the end. */
+  output: (options?: OutputOptions) => AsyncIterable<OutputPiece>;
+  /** Asks for its end, in whatever state it is; a finished job stays as it is. Returns where it stands then. */
+  cancel: (options?: { reason?: string }) => Promise<JobStatus>;
+};
+
+/** A running subscription: `stop` ends it, `done` resolves when it has ended. */
+export type Subscription = { stop: () => void; done: Promise<void> };
+
+/** The handle of a job. */
+export function jobHandle<K extends Kind>({ store, line, listener }: Context, id: string): Job<K> {
+  const toStatus = async (job: JobDocument): Promise<JobStatus> =>
+    toJobStatus(job, job.state === "queued" ? await store.jobs.ahead(job) : null);
+
+  const read = async (): Promise<JobDocument> => {
+    try {
+      const job = await store.jobs.get(id);
+      if (job === null) throw notFound(id);
+      return job;
+    } catch (error) {
+      throw asPodqError(error);
+    }
+  };
+
+  const follow = async (listen: (status: JobStatus) => void, signal: AbortSignal): Promise<void> => {
+    const watch = await watchJob(listener, id);
+    try {
+      for (let seen = 0; ; await watch.next(signal)) {
+        const job = await read();
+        if (signal.aborted) return;
+        if (job.version > seen) listen(await toStatus(job));
+        seen = job.version;
+        if (isTerminal(job.state)) return;
+      }
+    } finally {
+      watch.stop();
+    }
+  };
+
+  return {
+    id,
+    status: async () => toStatus(await read()),
+    async result({ timeoutMs, signal } = {}) {
+      const signals = [signal, timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs)].filter((one) => one !== undefined);
+      return (await waitForResult(store, listener, id, signals.length === 0 ? undefined : AbortSignal.any(signals))) as ResultOf<K>;
+    },
+    subscribe(listen, { onError } = {}) {
+      const stop = new AbortController();
+      const done = follow(listen, stop.signal).catch((error: unknown) => {
+        if (stop.signal.aborted) return;
+        if (onError === undefined) throw error;
+        onError(error);
+      });
+      return { stop: () => stop.abort(), done };
+    },
+    output: (options) => readOutput(store, listener, id, options),
+    async cancel({ reason = "cancelled by its caller" } = {}) {
+      const job = await line.cancel(id, reason);
+      if (job === null) throw notFound(id);
+      return toStatus(job);
+    },
+  };
+}

@@ -1,0 +1,106 @@
+import { defaultPodName, parseRequest, podKey, type JobRequest, type Kind, type Owner, type ParamsInput } from "@podq/jobs";
+import { toPodRecord, type PodRecord } from "@podq/store";
+import type { Context } from "./connect.ts";
+import { enqueue } from "./enqueue.ts";
+import { asPodqError } from "./errors.ts";
+import { jobHandle, type Job } from "./job.ts";
+import type { ExecResult } from "./result.ts";
+
+/** Options that every method which enqueues takes; `signal` ends the enqueueing, not the job. */
+export type EnqueueOptions = {
+  idempotencyKey?: string;
+  deadlineMs?: number;
+  maxAttempts?: number;
+  labels?: Record<string, string>;
+  signal?: AbortSignal;
+};
+
+/** Options of {@link Pod.create}: what the pod shall be. */
+export type CreateOptions = ParamsInput<"create"> & EnqueueOptions;
+
+/** Options of {@link Pod.exec}; `stdin` is text or bytes. */
+export type ExecOptions = Omit<ParamsInput<"exec">, "command" | "stdin"> & { stdin?: string | Uint8Array } & EnqueueOptions;
+
+/** Options of {@link Pod.delete}. */
+export type DeleteOptions = ParamsInput<"delete"> & EnqueueOptions;
+
+/** One owner's pod. Methods that enqueue return as soon as the job is accepted; they throw PodqError, and then nothing was written. */
+export type Pod = {
+  readonly owner: Owner;
+  readonly name: string;
+  /** Makes the pod, or brings it to run; one that runs is left as it is. */
+  create: (options?: CreateOptions) => Promise<Job<"create">>;
+  /** Runs a command in the pod: an argv, or a string for the pod's `sh -c`. */
+  exec: (command: string | readonly string[], options?: ExecOptions) => Promise<Job<"exec">>;
+  /** exec, and its result. */
+  run: (command: string | readonly string[], options?: ExecOptions) => Promise<ExecResult>;
+  /** Deletes the pod with all that is in it. */
+  delete: (options?: DeleteOptions) => Promise<Job<"delete">>;
+  /** Its record; null if there never was one. */
+  get: () => Promise<PodRecord | null>;
+};
+
+/** Whose pod, and which of his: `{ project }` or `{ conversation }`, and `name` for a further one. */
+export type PodAddress = { project?: string; conversation?: string; name?: string };
+
+/** The handle of a pod. */
+export function podHandle(context: Context, address: PodAddress): Pod {
+  const { name = defaultPodName, ...owner } = address;
+  const checked = checkAddress(owner, name);
+
+  const submit = async <K extends Kind>(kind: K, params: object, options: EnqueueOptions, stdin?: Uint8Array): Promise<Job<K>> => {
+    const { signal, ...given } = options;
+    const request = { ...parse(kind, { owner, name, params, ...given }), ...(stdin === undefined ? {} : { stdin }) } as JobRequest;
+    const job = await enqueue(context.store, context.line, request, signal === undefined ? {} : { signal });
+    return jobHandle<K>(context, job._id);
+  };
+
+  const pod: Pod = {
+    owner: checked.owner,
+    name,
+    create: async (options = {}) => {
+      const [params, rest] = split(options);
+      return submit("create", params, rest);
+    },
+    exec: async (command, options = {}) => {
+      const [{ stdin, ...params }, rest] = split(options);
+      const bytes = stdin instanceof Uint8Array;
+      return submit("exec", { ...params, command, ...(bytes || stdin === undefined ? {} : { stdin }) }, rest, bytes ? stdin : undefined);
+    },
+    run: async (command, options) => {
+      const job = await pod.exec(command, options);
+      return job.result(options?.signal === undefined ? {} : { signal: options.signal });
+    },
+    delete: async (options = {}) => {
+      const [params, rest] = split(options);
+      return submit("delete", params, rest);
+    },
+    get: async () => {
+      try {
+        const document = await context.store.pods.get(podKey(checked.owner, name));
+        return document === null ? null : toPodRecord(document);
+      } catch (error) {
+        throw asPodqError(error);
+      }
+    },
+  };
+  return pod;
+}
+
+function checkAddress(owner: unknown, name: string): { owner: Owner } {
+  return parse("delete", { owner, name });
+}
+
+function parse<K extends Kind>(kind: K, payload: unknown): JobRequest<K> {
+  try {
+    return parseRequest(kind, payload);
+  } catch (error) {
+    throw asPodqError(error);
+  }
+}
+
+function split<Options extends EnqueueOptions>(options: Options): [params: Omit<Options, keyof EnqueueOptions>, rest: EnqueueOptions] {
+  const { idempotencyKey, deadlineMs, maxAttempts, labels, signal, ...params } = options;
+  const rest = { idempotencyKey, deadlineMs, maxAttempts, labels, signal };
+  return [params, Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))];
+}

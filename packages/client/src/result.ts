@@ -1,0 +1,117 @@
+import { isTerminal, type Code, type ExecRecord, type Kind } from "@podq/jobs";
+import type { Listener } from "@podq/queue";
+import type { JobDocument, PodRecord, Store, Stream } from "@podq/store";
+import { PodqError } from "./errors.ts";
+import { watchJob } from "./watch.ts";
+
+/** Bytes that a command wrote. */
+export class OutputBytes extends Uint8Array {
+  static get [Symbol.species](): Uint8ArrayConstructor {
+    return Uint8Array;
+  }
+
+  /** The bytes as UTF-8 text; what is no UTF-8 becomes U+FFFD. */
+  text(): string {
+    return new TextDecoder().decode(this);
+  }
+}
+
+/** What came of a command. */
+export type ExecResult = Omit<ExecRecord, "exitCode" | "startedAt" | "endedAt"> & {
+  exitCode: number;
+  stdout: OutputBytes;
+  stderr: OutputBytes;
+  startedAt: Date;
+  endedAt: Date;
+  durationMs: number;
+};
+
+/** What the result of a job of each kind is. A delete of a pod that never was has none. */
+export type ResultOf<K extends Kind> = { create: PodRecord; exec: ExecResult; delete: PodRecord | null }[K];
+
+/** A job that did not come to a known good end. Has the shape of an exec's result, as far as that is known. */
+export class JobError extends PodqError {
+  override readonly name = "JobError";
+  readonly state: "failed" | "cancelled" | "lost";
+  /** Whether another try could go better. */
+  readonly retryable: boolean;
+  declare readonly exitCode?: number | null;
+  declare readonly stdout?: OutputBytes;
+  declare readonly stderr?: OutputBytes;
+  declare readonly stdoutBytes?: number;
+  declare readonly stderrBytes?: number;
+  declare readonly truncated?: boolean;
+  declare readonly leftRunning?: number | null;
+  declare readonly startedAt?: Date | null;
+  declare readonly endedAt?: Date | null;
+
+  constructor(job: JobDocument, partial: PartialResult | null) {
+    const { code, message } = job.error ?? { code: "internal", message: `job ${job._id} ended as ${job.state} and does not say why` };
+    super(code, message, { jobId: job._id });
+    this.state = job.state === "cancelled" || job.state === "lost" ? job.state : "failed";
+    this.retryable = transient.has(code);
+    Object.assign(this, partial);
+  }
+}
+
+type PartialResult = ExecRecord & { stdout: OutputBytes; stderr: OutputBytes };
+
+const transient: ReadonlySet<Code> = new Set<Code>([
+  "image-pull-failed",
+  "unschedulable",
+  "evicted",
+  "start-timeout",
+  "namespace-stuck",
+  "node-port-exhausted",
+  "journal-unavailable",
+  "host-unreachable",
+  "cluster-unreachable",
+  "deadline-exceeded",
+  "unavailable",
+  "internal",
+]);
+
+/** Waits for a job's end and gives its result. Throws JobError, PodqError `not-found`, or the signal's reason; the job goes on then. */
+export async function waitForResult(store: Store, listener: Listener, jobId: string, signal?: AbortSignal): Promise<ResultOf<Kind>> {
+  const watch = await watchJob(listener, jobId);
+  try {
+    for (;;) {
+      const job = await store.jobs.get(jobId);
+      if (job === null) throw notFound(jobId);
+      if (isTerminal(job.state)) return await resultOf(store, job);
+      await watch.next(signal);
+    }
+  } finally {
+    watch.stop();
+  }
+}
+
+/** The error of a job id that is not known. */
+export function notFound(jobId: string): PodqError {
+  return new PodqError("not-found", `there is no job ${jobId}; jobs are kept for a while after their end, then removed`);
+}
+
+async function resultOf(store: Store, job: JobDocument): Promise<ResultOf<Kind>> {
+  if (job.kind !== "exec") {
+    if (job.state !== "succeeded") throw new JobError(job, null);
+    return job.result as PodRecord | null;
+  }
+  const record = job.result as ExecRecord | null;
+  if (record === null) throw new JobError(job, null);
+  const [stdout, stderr] = await Promise.all([readAll(store, job, "stdout"), readAll(store, job, "stderr")]);
+  const { exitCode, startedAt, endedAt } = record;
+  if (job.state !== "succeeded" || exitCode === null || startedAt === null || endedAt === null)
+    throw new JobError(job, { ...record, stdout, stderr });
+  return { ...record, exitCode, stdout, stderr, startedAt, endedAt, durationMs: endedAt.getTime() - startedAt.getTime() };
+}
+
+async function readAll(store: Store, job: JobDocument, stream: Stream): Promise<OutputBytes> {
+  const pieces = await store.output.read(job._id, job.run, stream, 0, Number.POSITIVE_INFINITY);
+  const bytes = new OutputBytes(pieces.reduce((sum, { data }) => sum + data.byteLength, 0));
+  let at = 0;
+  for (const { data } of pieces) {
+    bytes.set(data, at);
+    at += data.byteLength;
+  }
+  return bytes;
+}

@@ -1,0 +1,29 @@
+import type { Failure, JobState, Kind, Owner } from "@podq/jobs";
+import type { Attempt, JobDocument } from "@podq/store";
+
+/** Where a job stands. */
+export type JobStatus = {
+  id: string;
+  kind: Kind;
+  owner: Owner;
+  name: string;
+  state: JobState;
+  /** How many unfinished jobs are before it in its pod's line; null once it is not queued. */
+  position: number | null;
+  /** Each try: which worker, from when to when, and in words why it ended. */
+  attempts: Attempt[];
+  error: Failure | null;
+  labels: Record<string, string>;
+  retryOf: string | null;
+  /** Grows with each change that a caller can see. */
+  version: number;
+  createdAt: Date;
+  startedAt: Date | null;
+  endedAt: Date | null;
+};
+
+/** The part of a job's document that callers see. */
+export function toJobStatus(job: JobDocument, position: number | null): JobStatus {
+  const { _id: id, kind, owner, name, state, attempts, error, labels, retryOf, version, createdAt, startedAt, endedAt } = job;
+  return { id, kind, owner, name, state, position, attempts, error, labels, retryOf, version, createdAt, startedAt, endedAt };
+}

@@ -1,0 +1,40 @@
+import type { Listener } from "@podq/queue";
+
+const pollMs = 2_000;
+
+/** Waits for a job's record to change: woken by nudges, and every two seconds anyway, since a nudge may be lost. */
+export type Watch = {
+  /** Resolves at the next nudge, or one that came since the last wait, or when it is time to look anyway. Rejects with the signal's reason. */
+  next: (signal?: AbortSignal) => Promise<void>;
+  stop: () => void;
+};
+
+/** Begins to watch a job. Read its record after this, not before. */
+export async function watchJob(listener: Listener, jobId: string): Promise<Watch> {
+  let nudged = false;
+  let wake: (() => void) | undefined;
+  const stop = await listener.onNudge(jobId, () => {
+    nudged = true;
+    wake?.();
+  });
+  return {
+    stop,
+    async next(signal) {
+      signal?.throwIfAborted();
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const timer = setTimeout(() => resolve(), pollMs);
+      const aborted = (): void => reject(signal?.reason instanceof Error ? signal.reason : new Error(String(signal?.reason)));
+      signal?.addEventListener("abort", aborted, { once: true });
+      wake = resolve;
+      if (nudged) resolve();
+      try {
+        await promise;
+      } finally {
+        nudged = false;
+        wake = undefined;
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", aborted);
+      }
+    },
+  };
+}

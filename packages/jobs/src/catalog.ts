@@ -1,0 +1,137 @@
+// The kinds of job and what each takes: one schema for the SDK, the CLI and the plain BullMQ payload.
+import { z } from "zod";
+import { RequestError } from "./errors.ts";
+import { absolutePath, argv, environment, image, jobOptions, quantity, shellLine, stdin, timeout } from "./fields.ts";
+import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.ts";
+
+const minute = 60_000;
+const hour = 60 * minute;
+
+const createParams = z.strictObject({
+  image: image.default("gitpod/workspace-full:latest"),
+  resources: z
+    .strictObject({
+      memory: quantity.default("200Mi"),
+      cpu: quantity.default("200m"),
+      memoryRequests: quantity.default("100Mi"),
+      cpuRequests: quantity.default("100m"),
+    })
+    .prefault({}),
+  /** Variables of the pod's main process. */
+  env: environment.default({}),
+  /** Main process: an argv, or "image" for the image's own. Default: a shell that waits and reaps. */
+  command: z.union([argv, z.literal("image")], { error: 'must be an argv or "image"' }).optional(),
+  /** uid, gid and fsGroup of the pod. Never root. */
+  user: z.int().min(1, { error: "must not be root" }).max(2_147_483_647).default(1000),
+  /** Size limit of /workspace. */
+  storage: quantity.default("10Gi"),
+  timeoutMs: timeout(hour).default(5 * minute),
+});
+
+const execParams = z.strictObject({
+  /** An argv, never parsed by a shell; or a string, run by the pod's `sh -c`. */
+  command: z.union([argv, shellLine], { error: "must be a string or an array of strings" }),
+  cwd: absolutePath.default("/workspace"),
+  env: environment.default({}),
+  stdin: stdin.optional(),
+  /** Of the command, from its start. Default 10 min. */
+  timeoutMs: timeout(24 * hour).default(10 * minute),
+  /** Between TERM and KILL when it is ended. */
+  graceMs: z.int().min(0).max(minute).default(1_000),
+  /** May share the pod with other parallel execs beside it in line. */
+  parallel: z.boolean().default(false),
+  /** May be started again when the outcome of an earlier start cannot be known. */
+  retryable: z.boolean().default(false),
+  /** Kept of each stream; the rest is counted. Default 16 MiB, at most 1 GiB. */
+  maxOutputBytes: z.int().min(0).max(1_073_741_824).default(16_777_216),
+  /** For images without a shell: take kubectl's exit status 0 for the command's. */
+  trustKubectl: z.boolean().default(false),
+});
+
+const deleteParams = z.strictObject({
+  /** First cancel what runs and waits in this pod. */
+  cancelPending: z.boolean().default(false),
+  timeoutMs: timeout(hour).default(5 * minute),
+});
+
+const paramsOf = { create: createParams, exec: execParams, delete: deleteParams };
+
+/** Every kind of job. */
+export const kinds = ["create", "exec", "delete"] as const;
+/** A kind of job. */
+export type Kind = (typeof kinds)[number];
+
+/** What a caller may pass as the params of a kind. */
+export type ParamsInput<K extends Kind> = z.input<(typeof paramsOf)[K]>;
+/** The params of a kind, complete with defaults; an exec's stdin has been taken out. */
+export type Params<K extends Kind> = Omit<z.output<(typeof paramsOf)[K]>, "stdin">;
+
+const payloadOf = <K extends Kind>(kind: K) =>
+  z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), params: paramsOf[kind], ...jobOptions });
+
+/** A checked request: everything a job is made of. */
+export type JobRequest<K extends Kind = Kind> = K extends Kind
+  ? {
+      kind: K;
+      owner: Owner;
+      name: string;
+      params: Params<K>;
+      stdin: Uint8Array | null;
+      idempotencyKey: string | null;
+      deadlineMs: number;
+      maxAttempts: number;
+      labels: Record<string, string>;
+    }
+  : never;
+
+/** Whether the text is a kind of job. */
+export function isKind(text: string): text is Kind {
+  return (kinds as readonly string[]).includes(text);
+}
+
+/**
+ * Checks the payload of a job: `{ owner, name?, params?, idempotencyKey?, deadlineMs?, maxAttempts?, labels? }`.
+ * Throws RequestError, `owner-missing` or `invalid-request`, whose message names the field.
+ */
+export function parseRequest<K extends Kind>(kind: K, payload: unknown): JobRequest<K> {
+  const given = typeof payload === "object" && payload !== null ? { params: {}, ...payload } : payload;
+  const parsed = payloadOf(kind).safeParse(given);
+  if (!parsed.success) throw refusal(kind, parsed.error);
+  // Which schema it was is known by `kind`, and not to the compiler: the types meet again in the return.
+  const { params, idempotencyKey = null, ...rest } = parsed.data as Omit<z.output<ReturnType<typeof payloadOf<"exec">>>, "kind">;
+  const { stdin: text, ...others } = params;
+  return { kind, ...rest, idempotencyKey, params: others, stdin: text === undefined ? null : bytesOf(text) } as unknown as JobRequest<K>;
+}
+
+function bytesOf(text: z.output<typeof stdin>): Buffer {
+  return typeof text === "string" ? Buffer.from(text) : Buffer.from(text.base64, "base64");
+}
+
+function refusal(kind: Kind, error: z.ZodError): RequestError {
+  const [first] = error.issues;
+  if (first === undefined) return new RequestError("invalid-request", `${kind}: the request is not valid`);
+  const ownerMissing =
+    (first.code === "custom" && first.params?.code === "owner-missing") ||
+    (first.path.join(".") === "owner" && first.code === "invalid_type" && first.input === undefined);
+  if (ownerMissing)
+    return new RequestError(
+      "owner-missing",
+      `${kind}: owner names neither a project nor a conversation; pass { project: ID } or { conversation: ID }`,
+    );
+  const more = error.issues.length > 1 ? ` (and ${error.issues.length - 1} more)` : "";
+  return new RequestError("invalid-request", `${kind}: ${describe(first)}${more}`);
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const field = issue.path.length === 0 ? "the request" : issue.path.map(String).join(".").slice(0, 100);
+  if (issue.code === "unrecognized_keys")
+    return `unknown option ${issue.keys.map((key) => JSON.stringify(key.slice(0, 100))).join(", ")}${issue.path.length === 0 ? "" : ` in ${field}`}`;
+  if (issue.code === "invalid_key") return `${field} ${issue.issues[0]?.message ?? "is no valid key"}`;
+  return `${field} ${/^(must|is|has|contains|names)\b/.test(issue.message) ? issue.message : `is not valid: ${issue.message}`}`;
+}
+
+/** The JSON Schema of each kind's payload, for producers in other languages: `{ create: ..., exec: ..., delete: ... }`. */
+export function payloadJsonSchema(): Record<Kind, unknown> {
+  const schema = (kind: Kind): unknown => z.toJSONSchema(payloadOf(kind), { io: "input" });
+  return { create: schema("create"), exec: schema("exec"), delete: schema("delete") };
+}

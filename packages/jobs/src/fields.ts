@@ -1,0 +1,85 @@
+import { z } from "zod";
+
+const day = 86_400_000;
+const maxArgumentBytes = 131_071; // Linux takes 128 KiB for one argument or variable, its closing NUL included
+const maxArgvBytes = 1_048_576;
+
+/** Text that can be an argument of a process: any characters but NUL, at most 128 KiB. */
+const argument = z
+  .string()
+  .refine((text) => !text.includes("\0"), { error: "contains a NUL character, which no argument or variable can" })
+  .refine((text) => Buffer.byteLength(text) <= maxArgumentBytes, {
+    error: `is longer than ${maxArgumentBytes} bytes, the most Linux takes`,
+  });
+
+const totalBytes = (texts: readonly string[]): number => texts.reduce((sum, text) => sum + Buffer.byteLength(text) + 1, 0);
+
+/** An argv: the program and its arguments, 1 MiB in all. */
+export const argv = z
+  .array(argument)
+  .min(1, { error: "is empty" })
+  .max(4096, { error: "has more than 4096 arguments" })
+  .refine((words) => words[0] !== "", { error: "names no program: its first word is empty" })
+  .refine((words) => totalBytes(words) <= maxArgvBytes, { error: `is larger than ${maxArgvBytes} bytes in all` });
+
+/** A command line for the pod's shell. */
+export const shellLine = argument.refine((text) => text.trim() !== "", { error: "is empty" });
+
+/** Environment variables: values are any text without NUL, 1 MiB in all. */
+export const environment = z
+  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/, { error: "is no name for a variable" }), argument)
+  .refine((env) => totalBytes(Object.entries(env).flat()) <= maxArgvBytes, { error: `is larger than ${maxArgvBytes} bytes in all` });
+
+/** Kubernetes labels. podq's own keys cannot be set. */
+export const labels = z
+  .record(
+    z
+      .string()
+      .regex(/^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, { error: "is no key for a label" })
+      .refine((key) => !/^([a-z0-9.-]*\.)?(podq\.dev|kubernetes\.io|k8s\.io)\//.test(key), { error: "is a reserved label key" }),
+    z
+      .string()
+      .regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, { error: "is no label value (at most 63 of A-Z a-z 0-9 . _ -)" }),
+  )
+  .refine((all) => Object.keys(all).length <= 32, { error: "has more than 32 labels" });
+
+/** A Kubernetes quantity above zero, like `200m`, `0.5`, `64Mi`. */
+export const quantity = z
+  .string()
+  .max(32, { error: "is too long for a quantity" })
+  .regex(/^(?=.*[1-9])[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$/, {
+    error: "is no quantity; write a number with a Kubernetes suffix, like 200m or 64Mi",
+  });
+
+/** An image reference. What it names is for the cluster to say. */
+export const image = z.string().regex(/^[^\s\p{Cc}-][^\s\p{Cc}]{0,511}$/u, { error: "is no image reference" });
+
+/** A time-out in milliseconds, at most the given number. */
+export function timeout(maxMs: number): z.ZodNumber {
+  return z
+    .int({ error: "must be a whole number of milliseconds" })
+    .min(1, { error: "must be at least 1 ms" })
+    .max(maxMs, { error: `must be at most ${maxMs} ms` });
+}
+
+/** An absolute path in the pod. */
+export const absolutePath = argument.refine((path) => path.startsWith("/") && path.length <= 4096, { error: "must be an absolute path" });
+
+/** Standard input given whole: text, or bytes as base64. At most 16 MiB. */
+export const stdin = z
+  .union([z.string(), z.strictObject({ base64: z.base64() })], { error: 'must be a string or { base64: "..." }' })
+  .refine((value) => (typeof value === "string" ? Buffer.byteLength(value) : value.base64.length * 0.75) <= 16_777_216, {
+    error: "is larger than 16777216 bytes",
+  });
+
+/** Options that every job takes, in the payload as in the SDK. */
+export const jobOptions = {
+  /** Unique per pod: the same key with the same request is the first job again. */
+  idempotencyKey: z.string().min(1, { error: "is empty" }).max(256, { error: "is longer than 256 characters" }).optional(),
+  /** How long after its acceptance the job may still start an attempt. Default 24 h, at most 7 days. */
+  deadlineMs: timeout(7 * day).default(day),
+  /** How many attempts may begin before a failure that could be retried is final. Default 25. */
+  maxAttempts: z.int().min(1, { error: "must be at least 1" }).max(100, { error: "must be at most 100" }).default(25),
+  /** Labels of the job, to find it by. A create gives them to the pod too. */
+  labels: labels.default({}),
+};

@@ -1,0 +1,110 @@
+import type { Kind, Owner } from "@podq/jobs";
+import { Queue } from "bullmq";
+import type { Redis } from "ioredis";
+import { QueueError } from "./errors.ts";
+
+/** Name of the one BullMQ queue. */
+export const queueName = "podq";
+
+/** What BullMQ is told of a job: where to read the rest. */
+export type Dispatch = { id: string; kind: Kind; owner: Owner; name: string };
+
+/** The data of a BullMQ job that podq's SDK added. */
+export type DispatchData = { v: 1; jobId: string; owner: Owner; name: string };
+
+/** A job's own message channel in Redis. */
+export const jobChannel = (prefix: string, jobId: string): string => `${prefix}:podq:job:${jobId}`;
+
+/** The channel on which workers hear what to do with a job that they run. */
+export const orderChannel = (prefix: string): string => `${prefix}:podq:orders`;
+
+/** What a running job's worker can be told at once; the record says the same, for later. */
+export type Order = { jobId: string; order: "cancel" };
+
+/** The sending side of the dispatcher: everything here may fail or be lost without harm, since MongoDB has the truth. */
+export type Dispatcher = ReturnType<typeof createDispatcher>;
+
+const parkMs = 30 * 60_000;
+
+/** How long a job whose turn it is not is put aside: half an hour to an hour, so that a crowd does not come back at once. */
+export function parkDelayMs(): number {
+  return parkMs * (1 + Math.random());
+}
+
+export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000) {
+  const queue = new Queue<unknown, unknown>(queueName, {
+    connection: redis,
+    prefix,
+    skipWaitingForReady: true,
+    streams: { events: { maxLen: 1_000 } },
+    defaultJobOptions: { removeOnComplete: { age: 3_600, count: 1_000 }, removeOnFail: { age: 3_600, count: 1_000 } },
+  });
+  queue.on("error", () => undefined); // the call that fails says it
+
+  const inTime = async <T>(what: string, work: Promise<T>): Promise<T> => {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => late.reject(new QueueError("unreachable", `Redis did not answer within ${answerMs} ms to: ${what}`)),
+      answerMs,
+    );
+    try {
+      return await Promise.race([work, late.promise]);
+    } catch (error) {
+      if (error instanceof QueueError) throw error;
+      throw new QueueError("unreachable", `Redis failed to ${what}: ${error instanceof Error ? error.message : String(error)}`, {
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const add = async ({ id, kind, owner, name }: Dispatch, delay: number): Promise<void> => {
+    const data: DispatchData = { v: 1, jobId: id, owner, name };
+    await inTime(`add job ${id}`, queue.add(kind, data, { jobId: id, delay }));
+  };
+
+  const promote = async (id: string): Promise<void> => {
+    await inTime(`promote job ${id}`, queue.getBackend().promote(id).catch(ignoreNotDelayed));
+  };
+
+  return {
+    /** Adds a job that may run now. */
+    add: async (job: Dispatch): Promise<void> => add(job, 0),
+
+    /** Adds a job that others are before. Who parks looks again afterwards, and wakes the job if its turn has come meanwhile. */
+    park: async (job: Dispatch): Promise<void> => add(job, parkDelayMs()),
+
+    /** Makes BullMQ bring a job to a worker, whatever it knows of it. One that is active is left to its worker, or to the stall check. */
+    async wake(job: Dispatch): Promise<void> {
+      const state = await inTime(`look up job ${job.id}`, queue.getJobState(job.id));
+      if (state === "delayed") return promote(job.id);
+      if (state === "completed" || state === "failed") await inTime(`remove job ${job.id}`, queue.remove(job.id));
+      if (state === "completed" || state === "failed" || state === "unknown") await add(job, 0);
+    },
+
+    /** Tells who follows a job to read again. */
+    async nudge(jobId: string): Promise<void> {
+      await inTime(`nudge the followers of job ${jobId}`, redis.publish(jobChannel(prefix, jobId), "read"));
+    },
+
+    /** Tells the workers something about a job that one of them runs. */
+    async order(order: Order): Promise<void> {
+      await inTime(`tell the workers to ${order.order} job ${order.jobId}`, redis.publish(orderChannel(prefix), JSON.stringify(order)));
+    },
+
+    /** Whether Redis answers. */
+    async ping(): Promise<void> {
+      await inTime("ping", redis.ping());
+    },
+
+    async close(): Promise<void> {
+      await queue.close();
+      redis.disconnect();
+    },
+  };
+}
+
+function ignoreNotDelayed(error: unknown): void {
+  if (!(error instanceof Error) || !/not in the delayed state|Missing key/.test(error.message)) throw error;
+}

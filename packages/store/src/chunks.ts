@@ -1,0 +1,119 @@
+import { Schema, type Model } from "mongoose";
+import { isDuplicate } from "./jobs.ts";
+
+/** A stream of a command. */
+export type Stream = "stdout" | "stderr";
+
+/** A piece of output: bytes of one stream from an offset on. */
+export type Chunk = { stream: Stream; offset: number; data: Buffer };
+
+export type OutputDocument = Chunk & { job: string; run: number; expiresAt: Date };
+export type InputDocument = { job: string; offset: number; data: Buffer; expiresAt: Date };
+
+const schemaOptions = { versionKey: false, strict: "throw", strictQuery: "throw", autoIndex: false, autoCreate: false } as const;
+
+export const outputSchema = new Schema<OutputDocument>(
+  {
+    job: { type: String, required: true },
+    run: { type: Number, required: true },
+    stream: { type: String, enum: ["stdout", "stderr"], required: true },
+    offset: { type: Number, required: true },
+    data: { type: Buffer, required: true },
+    expiresAt: { type: Date, required: true },
+  },
+  { ...schemaOptions, collection: "output" },
+);
+outputSchema.index({ job: 1, run: 1, stream: 1, offset: 1 }, { name: "chunk", unique: true });
+outputSchema.index({ expiresAt: 1 }, { name: "ttl", expireAfterSeconds: 0 });
+
+export const inputSchema = new Schema<InputDocument>(
+  {
+    job: { type: String, required: true },
+    offset: { type: Number, required: true },
+    data: { type: Buffer, required: true },
+    expiresAt: { type: Date, required: true },
+  },
+  { ...schemaOptions, collection: "input" },
+);
+inputSchema.index({ job: 1, offset: 1 }, { name: "chunk", unique: true });
+inputSchema.index({ expiresAt: 1 }, { name: "ttl", expireAfterSeconds: 0 });
+
+const inputChunkBytes = 262_144;
+const longestJobMs = 9 * 86_400_000; // 7 days of deadline and 24 h of running, with room
+
+/** The output chunks: what commands wrote, in order, readable from any offset. */
+export type OutputStore = ReturnType<typeof createOutputStore>;
+
+export function createOutputStore(model: Model<OutputDocument>, options: { retentionMs: number }) {
+  return {
+    /** Stores pieces, each of which begins where its stream's last one ended. False: one of them is there already. */
+    async append(job: string, run: number, pieces: readonly Chunk[]): Promise<boolean> {
+      const expiresAt = new Date(Date.now() + options.retentionMs + longestJobMs);
+      try {
+        await model.insertMany(pieces.map((piece) => ({ ...piece, job, run, expiresAt })));
+        return true;
+      } catch (error) {
+        if (isDuplicate(error)) return false;
+        throw error;
+      }
+    },
+
+    /** How many bytes of a stream are stored. */
+    async size(job: string, run: number, stream: Stream): Promise<number> {
+      const last = await model.findOne({ job, run, stream }).sort({ offset: -1 }).lean<OutputDocument>();
+      return last === null ? 0 : last.offset + last.data.byteLength;
+    },
+
+    /** The stored pieces of a stream from a byte offset on, in order, about `maxBytes` of them; the first is cut to the offset. */
+    async read(job: string, run: number, stream: Stream, offset: number, maxBytes: number): Promise<Chunk[]> {
+      const holds = await model
+        .findOne({ job, run, stream, offset: { $lte: offset } }, { offset: 1 })
+        .sort({ offset: -1 })
+        .lean<OutputDocument>();
+      const cursor = model
+        .find({ job, run, stream, offset: { $gte: holds?.offset ?? offset } }, { offset: 1, data: 1 })
+        .sort({ offset: 1 })
+        .lean<OutputDocument>()
+        .cursor();
+      const pieces: Chunk[] = [];
+      let bytes = 0;
+      for await (const piece of cursor) {
+        const skip = Math.max(0, offset - piece.offset);
+        if (skip >= piece.data.byteLength) continue;
+        pieces.push({ stream, offset: piece.offset + skip, data: piece.data.subarray(skip) });
+        bytes += piece.data.byteLength - skip;
+        if (bytes >= maxBytes) break;
+      }
+      return pieces;
+    },
+  };
+}
+
+/** The input chunks: stdin, from the enqueue to the end of its job. */
+export type InputStore = ReturnType<typeof createInputStore>;
+
+export function createInputStore(model: Model<InputDocument>) {
+  return {
+    /** Stores a job's stdin whole; storing the same again is success. */
+    async put(job: string, bytes: Uint8Array): Promise<void> {
+      const expiresAt = new Date(Date.now() + longestJobMs);
+      for (let offset = 0; offset < bytes.byteLength; offset += inputChunkBytes) {
+        try {
+          await model.insertOne({ job, offset, data: Buffer.from(bytes.subarray(offset, offset + inputChunkBytes)), expiresAt });
+        } catch (error) {
+          if (!isDuplicate(error)) throw error;
+        }
+      }
+    },
+
+    /** A job's stdin, piece by piece. */
+    async *read(job: string): AsyncGenerator<Buffer> {
+      for await (const piece of model.find({ job }, { data: 1 }).sort({ offset: 1 }).lean<InputDocument>().cursor()) yield piece.data;
+    },
+
+    /** Removes a job's stdin. */
+    async remove(job: string): Promise<void> {
+      await model.deleteMany({ job });
+    },
+  };
+}

@@ -1,0 +1,30 @@
+import { mongo } from "mongoose";
+
+/** Why the store could not do what it was asked. */
+export type StoreCode =
+  | "unreachable" // MongoDB does not answer; a write that was under way may have been made
+  | "unfit" // MongoDB answers, but podq's promises would not hold on it
+  | "conflict" // the idempotency key was used with another request
+  | "backlog-full"; // the pod's line is at its limit
+
+/** The store's error. `unreachable` may be tried again; a write repeated with the same id does nothing twice. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: StoreCode;
+
+  constructor(code: StoreCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+/** Whether MongoDB could not be reached, or went away in the middle: what was to be written may have been. */
+export function isUnreachable(error: unknown): boolean {
+  return (
+    error instanceof mongo.MongoNetworkError ||
+    error instanceof mongo.MongoServerSelectionError ||
+    error instanceof mongo.MongoNotConnectedError ||
+    (error instanceof mongo.MongoError && (error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError"))) ||
+    (error instanceof StoreError && error.code === "unreachable")
+  );
+}

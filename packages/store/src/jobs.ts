@@ -1,0 +1,316 @@
+import {
+  maySharePod,
+  podKey as podKeyOf,
+  runnable,
+  slotsPerPod,
+  turnOf,
+  unfinishedStates,
+  type Failure,
+  type JobRequest,
+  type TerminalState,
+} from "@podq/jobs";
+import { mongo, type Model, type QueryFilter } from "mongoose";
+import { canonicalJson, digestOf, sameDigest } from "./digest.ts";
+import { StoreError } from "./errors.ts";
+import type { JobDocument, Target } from "./job-schema.ts";
+import { literal, serverTime, visible, type UpdateStage } from "./stages.ts";
+
+/** What of a job its dispatch needs. */
+export type LineEntry = Pick<JobDocument, "_id" | "kind" | "owner" | "name" | "podKey" | "state" | "parallel" | "notBefore" | "leaseUntil">;
+
+/** How a job ended. */
+export type Ending = { state: TerminalState; result: unknown; error: Failure | null; why: string };
+
+/** Which jobs a list shows. */
+export type JobFilter = { podKey?: string; podKeyPrefix?: string; state?: JobDocument["state"]; before?: { createdAt: Date; id: string } };
+
+/** The jobs collection: the truth about every job, and the lock of every pod. */
+export type JobStore = ReturnType<typeof createJobStore>;
+
+const notDue = { $gt: [{ $ifNull: ["$notBefore", "$$NOW"] }, "$$NOW"] };
+const leaseOver = { $lt: ["$leaseUntil", "$$NOW"] };
+const inTime = { $or: [{ $gt: ["$deadlineAt", "$$NOW"] }, { $ne: ["$target", null] }] };
+const claimable = {
+  $or: [{ $and: [{ $eq: ["$state", "queued"] }, { $not: [notDue] }, inTime] }, { $and: [{ $eq: ["$state", "running"] }, leaseOver] }],
+};
+const lineFields = { kind: 1, owner: 1, name: 1, podKey: 1, state: 1, parallel: 1, notBefore: 1, leaseUntil: 1 } as const;
+const inLine = { state: { $in: [...unfinishedStates] } };
+const visibleJob = visible(["state", "attempt"]);
+
+const closeAttempts = (why: unknown): object => ({
+  $map: {
+    input: "$attempts",
+    as: "a",
+    in: { $cond: [{ $eq: ["$$a.endedAt", null] }, { $mergeObjects: ["$$a", { endedAt: "$$NOW", why }] }, "$$a"] },
+  },
+});
+
+const parted = (ending: Ending, retentionMs: number): UpdateStage[] => [
+  {
+    $set: {
+      state: literal(ending.state),
+      result: literal(ending.result),
+      error: literal(ending.error),
+      endedAt: "$$NOW",
+      leaseUntil: null,
+      notBefore: null,
+      attempts: closeAttempts(literal(ending.why)),
+      expiresAt: serverTime(retentionMs),
+    },
+  },
+  { $unset: ["turn", "params.env"] },
+  visibleJob,
+];
+
+const keptAttempts = 100;
+
+const held = (claim: Claim): QueryFilter<JobDocument> => ({ _id: claim.id, state: "running", attempt: claim.attempt });
+
+export function createJobStore(model: Model<JobDocument>, options: { retentionMs: number; maxBacklog: number }) {
+  const update = async (filter: QueryFilter<JobDocument>, stages: UpdateStage[]): Promise<JobDocument | null> =>
+    model.findOneAndUpdate(filter, stages, { updatePipeline: true, returnDocument: "after" }).lean<JobDocument>();
+
+  const get = async (id: string): Promise<JobDocument | null> => model.findById(id).lean<JobDocument>();
+
+  return {
+    get,
+
+    /** The jobs with these ids, in no order; those that are not known are left out. */
+    getMany: async (ids: readonly string[]): Promise<JobDocument[]> => model.find({ _id: { $in: ids } }).lean<JobDocument[]>(),
+
+    /**
+     * Accepts a job: when this returns, it is kept. An id that is there already is the same job and returned as it is; so is a
+     * request with an idempotency key that this pod has seen. Throws StoreError `conflict`, `backlog-full`.
+     */
+    async insert(id: string, request: JobRequest, origin: { retryOf?: string; dispatchId?: string } = {}): Promise<JobDocument> {
+      const podKey = podKeyOf(request.owner, request.name);
+      const parts = [canonicalJson([request.kind, request.params]), request.stdin ?? ""];
+      const full = await model
+        .findOne({ podKey, ...inLine }, { _id: 1 })
+        .sort({ seq: 1 })
+        .skip(options.maxBacklog - 1)
+        .lean();
+      if (full !== null && (await get(id)) === null)
+        throw new StoreError(
+          "backlog-full",
+          `the line of ${podKey} has ${options.maxBacklog} unfinished jobs; try again when some have ended`,
+        );
+      const now = new Date();
+      const document: JobDocument = {
+        _id: id,
+        kind: request.kind,
+        owner: request.owner,
+        name: request.name,
+        podKey,
+        seq: new mongo.Timestamp({ t: 0, i: 0 }),
+        state: "queued",
+        parallel: request.kind === "exec" && request.params.parallel,
+        params: request.params,
+        stdinBytes: request.stdin?.byteLength ?? null,
+        labels: request.labels,
+        idempotencyKey: request.idempotencyKey,
+        digest: digestOf(parts),
+        retryOf: null,
+        dispatchId: null,
+        deadlineAt: new Date(now.getTime() + request.deadlineMs),
+        maxAttempts: request.maxAttempts,
+        attempt: 0,
+        attempts: [],
+        run: 1,
+        target: null,
+        notBefore: null,
+        cancel: null,
+        worker: null,
+        leaseUntil: null,
+        result: null,
+        error: null,
+        version: 1,
+        history: [{ version: 1, at: now, state: "queued", attempt: 0 }],
+        createdAt: now,
+        startedAt: null,
+        endedAt: null,
+        updatedAt: now,
+        expiresAt: null,
+        ...origin,
+      };
+      try {
+        await model.insertOne(document);
+        return document;
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
+        const own = await get(id);
+        if (own !== null) return own;
+        const first = await model.findOne({ podKey, idempotencyKey: request.idempotencyKey }).lean<JobDocument>();
+        if (first === null) throw error;
+        if (first.kind === request.kind && sameDigest(first.digest, parts)) return first;
+        throw new StoreError(
+          "conflict",
+          `idempotency key ${JSON.stringify(request.idempotencyKey)} was used on ${podKey} for another request, job ${first._id}`,
+        );
+      }
+    },
+
+    /** How many unfinished jobs are before this one in line. */
+    ahead: async (job: JobDocument): Promise<number> => model.countDocuments({ podKey: job.podKey, ...inLine, seq: { $lt: job.seq } }),
+
+    /** The jobs at the head of a pod's line that may run, running ones included. */
+    async head(podKey: string): Promise<LineEntry[]> {
+      const line = await model
+        .find({ podKey, ...inLine }, lineFields)
+        .sort({ seq: 1 })
+        .limit(slotsPerPod)
+        .lean<LineEntry[]>();
+      return runnable(line);
+    },
+
+    /**
+     * Makes a worker the one that runs a job: queued, or running with its lease over, to running. Null if it is neither, or if
+     * another job holds the pod. One compare-and-set; the unique index on `turn` decides between two that may not share.
+     */
+    async claim(job: JobDocument, worker: string, leaseMs: number, target: Target | null): Promise<JobDocument | null> {
+      const claimWith = (slot: number | "all"): Promise<JobDocument | null> =>
+        update({ _id: job._id, $expr: claimable }, [
+          {
+            $set: {
+              attempts: {
+                $slice: [
+                  {
+                    $concatArrays: [
+                      closeAttempts("the lease ran out"),
+                      [{ n: { $add: ["$attempt", 1] }, worker: literal(worker), startedAt: "$$NOW", endedAt: null, why: null }],
+                    ],
+                  },
+                  -keptAttempts,
+                ],
+              },
+              attempt: { $add: ["$attempt", 1] },
+              turn: { $cond: [{ $eq: ["$state", "running"] }, "$turn", literal(turnOf(job.podKey, slot))] },
+              state: "running",
+              worker: literal(worker),
+              leaseUntil: serverTime(leaseMs),
+              startedAt: { $ifNull: ["$startedAt", "$$NOW"] },
+              target: { $ifNull: ["$target", literal(target)] },
+              notBefore: null,
+            },
+          },
+          visibleJob,
+        ]);
+      const first = Math.floor(Math.random() * slotsPerPod);
+      const slots = maySharePod(job, job) ? Array.from({ length: slotsPerPod }, (_, n) => (first + n) % slotsPerPod) : (["all"] as const);
+      for (const slot of slots) {
+        try {
+          return await claimWith(slot);
+        } catch (error) {
+          if (!isDuplicate(error)) throw error;
+        }
+      }
+      return null;
+    },
+
+    /** Renews the leases of a worker's jobs in one write, and returns those of them that are still its own. */
+    async renew(worker: string, claims: readonly Claim[], leaseMs: number): Promise<(Claim & { cancel: JobDocument["cancel"] })[]> {
+      const mine = { worker, state: "running" as const, $or: claims.map(({ id, attempt }) => ({ _id: id, attempt })) };
+      await model.updateMany(mine, [{ $set: { leaseUntil: serverTime(leaseMs) } }], { updatePipeline: true });
+      const kept = await model.find(mine, { attempt: 1, cancel: 1 }).lean<Pick<JobDocument, "_id" | "attempt" | "cancel">[]>();
+      return kept.map(({ _id, attempt, cancel }) => ({ id: _id, attempt, cancel }));
+    },
+
+    /** Records, before anything is sent there, the pod that this attempt may start its command in. False: the attempt is over. */
+    async retarget(claim: Claim, target: Target): Promise<boolean> {
+      return (await update(held(claim), [{ $set: { target: literal(target) } }])) !== null;
+    },
+
+    /** Counts a new start of a retryable command, which drops what is known of the last. Null: the attempt is over. */
+    restart: async (claim: Claim, target: Target): Promise<JobDocument | null> =>
+      update(held(claim), [{ $set: { run: { $add: ["$run", 1] }, target: literal(target) } }, visibleJob]),
+
+    /** Ends a job. Null: the attempt is over, and somebody else's word counts. */
+    end: async (claim: Claim, ending: Ending): Promise<JobDocument | null> => update(held(claim), parted(ending, options.retentionMs)),
+
+    /** Back to the line, at its own place, not before the delay is over. Null: the attempt is over, or a cancel came. */
+    retry: async (claim: Claim, delayMs: number, why: string): Promise<JobDocument | null> =>
+      update({ ...held(claim), cancel: null }, [
+        { $set: { state: "queued", notBefore: serverTime(delayMs), leaseUntil: null, attempts: closeAttempts(literal(why)) } },
+        { $unset: ["turn"] },
+        visibleJob,
+      ]),
+
+    /** Gives up a running job without ending it: the next worker may take it over at once. */
+    release: async (claim: Claim, why: string): Promise<JobDocument | null> =>
+      update(held(claim), [{ $set: { leaseUntil: serverTime(-1), attempts: closeAttempts(literal(why)) } }, visibleJob]),
+
+    /**
+     * Asks for a job's end: a queued one is cancelled here and now, unless an attempt may have left something running in the
+     * pod; else the worker that has or takes it is told by the record. Returns the job as it is then; null: unknown.
+     */
+    async cancel(id: string, reason: string): Promise<JobDocument | null> {
+      const ending: Ending = { state: "cancelled", result: null, error: { code: "cancelled", message: reason }, why: "cancelled" };
+      return (
+        (await update({ _id: id, state: "queued", target: null }, parted(ending, options.retentionMs))) ??
+        (await update({ _id: id, ...inLine, cancel: null }, [
+          { $set: { cancel: { at: "$$NOW", reason: literal(reason) } } },
+          visibleJob,
+        ])) ??
+        (await get(id))
+      );
+    },
+
+    /** The unfinished jobs of a pod that came before this one. */
+    pending: async (job: JobDocument): Promise<JobDocument[]> =>
+      model.find({ podKey: job.podKey, ...inLine, seq: { $lt: job.seq } }).lean<JobDocument[]>(),
+
+    /** Fails the queued jobs whose deadline is over, at most `limit` of them, and returns them. */
+    async expire(limit: number): Promise<JobDocument[]> {
+      const ending: Ending = {
+        state: "failed",
+        result: null,
+        error: { code: "deadline-exceeded", message: "its deadline passed before it could run" },
+        why: "deadline",
+      };
+      const due: QueryFilter<JobDocument> = { state: "queued", target: null, $expr: { $lt: ["$deadlineAt", "$$NOW"] } };
+      const ids = await model
+        .find({ ...due, deadlineAt: { $lt: new Date() } }, { _id: 1 })
+        .limit(limit)
+        .lean();
+      const ended = await Promise.all(ids.map(({ _id }) => update({ ...due, _id }, parted(ending, options.retentionMs))));
+      return ended.filter((job) => job !== null);
+    },
+
+    /** The jobs that somebody should be running and nobody is: what the sweeper wakes. */
+    async stranded(): Promise<LineEntry[]> {
+      const heads = await model.aggregate<{ head: LineEntry }>([
+        { $match: inLine },
+        { $sort: { podKey: 1, seq: 1 } },
+        { $group: { _id: "$podKey", head: { $first: "$$ROOT" } } },
+        { $match: { $or: [{ "head.parallel": true }, { "head.state": "queued" }, { $expr: { $lt: ["$head.leaseUntil", "$$NOW"] } }] } },
+        { $project: { _id: 0, head: lineFields } },
+      ]);
+      const now = Date.now();
+      const may = await Promise.all(heads.map(({ head }) => (head.parallel ? this.head(head.podKey) : Promise.resolve([head]))));
+      return may
+        .flat()
+        .filter((job) => (job.state === "queued" ? (job.notBefore?.getTime() ?? 0) <= now : (job.leaseUntil?.getTime() ?? 0) < now));
+    },
+
+    /** Jobs, newest first, at most `limit`. */
+    async list({ podKey, podKeyPrefix, state, before }: JobFilter, limit: number): Promise<JobDocument[]> {
+      const filter: QueryFilter<JobDocument> = {
+        ...(podKey === undefined ? {} : { podKey }),
+        ...(podKeyPrefix === undefined ? {} : { podKey: { $gte: podKeyPrefix, $lt: `${podKeyPrefix}\u{10ffff}` } }),
+        ...(state === undefined ? {} : { state }),
+        ...(before === undefined
+          ? {}
+          : { $or: [{ createdAt: { $lt: before.createdAt } }, { createdAt: before.createdAt, _id: { $lt: before.id } }] }),
+      };
+      return model.find(filter).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<JobDocument[]>();
+    },
+  };
+}
+
+/** A job as one attempt holds it. */
+export type Claim = { id: string; attempt: number };
+
+/** Whether a write failed because a unique index has the value already. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof mongo.MongoServerError && error.code === 11_000;
+}

@@ -1,0 +1,29 @@
+import { Schema, type Model } from "mongoose";
+import { isDuplicate } from "./jobs.ts";
+import { literal, serverTime } from "./stages.ts";
+
+export type LeaseDocument = { _id: string; holder: string; until: Date };
+
+export const leaseSchema = new Schema<LeaseDocument>(
+  { _id: { type: String, required: true }, holder: { type: String, required: true }, until: { type: Date, required: true } },
+  { collection: "leases", versionKey: false, strict: "throw", strictQuery: "throw", autoIndex: false, autoCreate: false },
+);
+
+/** Leases on duties that one process at a time does. */
+export type LeaseStore = ReturnType<typeof createLeaseStore>;
+
+export function createLeaseStore(model: Model<LeaseDocument>) {
+  return {
+    /** Takes or renews a duty for so long. False: somebody else has it. */
+    async take(duty: string, holder: string, forMs: number): Promise<boolean> {
+      const free = { _id: duty, $expr: { $or: [{ $eq: ["$holder", literal(holder)] }, { $lt: ["$until", "$$NOW"] }] } };
+      const mine = [{ $set: { holder: literal(holder), until: serverTime(forMs) } }];
+      try {
+        return (await model.findOneAndUpdate(free, mine, { updatePipeline: true, upsert: true, returnDocument: "after" }).lean()) !== null;
+      } catch (error) {
+        if (isDuplicate(error)) return false;
+        throw error;
+      }
+    },
+  };
+}

@@ -1,0 +1,79 @@
+import { podStatuses, type Failure, type Owner, type PodStatus } from "@podq/jobs";
+import { Schema, type SchemaDefinition } from "mongoose";
+
+/** Figures of a pod's container, as Kubernetes quantities. */
+export type Resources = { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
+
+/** A pod as it is stored; `_id` is its key, `project/p1/default`. Times are null until they are known. */
+export type PodDocument = {
+  _id: string;
+  owner: Owner;
+  name: string;
+  status: PodStatus;
+  /** How often this pod was made anew after a delete. */
+  generation: number;
+  namespace: string;
+  namespaceUid: string | null;
+  deployment: string;
+  deploymentUid: string | null;
+  podName: string | null;
+  podUid: string | null;
+  /** Fields that the latest create asked otherwise than the pod that was already there has them. */
+  differs: string[];
+  image: string;
+  resources: Resources;
+  service: { nodePort: number | null; accessUrl: string | null; ports: { name: string; port: number; nodePort: number | null }[] };
+  host: { name: string; address: string; port: number; username: string };
+  error: (Failure & { at: Date }) | null;
+  labels: Record<string, string>;
+  /** Runs in the pod whose job is over but whose end nobody saw: `<jobId>.<run>`. The next job there ends them first. */
+  unsettled: string[];
+  version: number;
+  history: { version: number; at: Date; status: PodStatus; generation: number; code: string | null }[];
+  createdAt: Date;
+  updatedAt: Date;
+  startedAt: Date | null;
+  stoppedAt: Date | null;
+  observedAt: Date | null;
+};
+
+const optional = (type: unknown): object => ({ type, default: null });
+const part = (fields: SchemaDefinition): Schema => new Schema(fields, { _id: false });
+
+export const podSchema = new Schema<PodDocument>(
+  {
+    _id: { type: String, required: true },
+    owner: { type: Schema.Types.Mixed, required: true },
+    name: { type: String, required: true },
+    status: { type: String, enum: podStatuses, required: true },
+    generation: { type: Number, required: true },
+    namespace: { type: String, required: true },
+    namespaceUid: optional(String),
+    deployment: { type: String, required: true },
+    deploymentUid: optional(String),
+    podName: optional(String),
+    podUid: optional(String),
+    differs: { type: [String], required: true },
+    image: { type: String, required: true },
+    resources: { type: part({ memory: String, cpu: String, memoryRequests: String, cpuRequests: String }), required: true },
+    service: {
+      type: part({ nodePort: Number, accessUrl: String, ports: [part({ name: String, port: Number, nodePort: Number })] }),
+      required: true,
+    },
+    host: { type: part({ name: String, address: String, port: Number, username: String }), required: true },
+    error: optional(part({ code: String, message: String, at: Date })),
+    labels: { type: Schema.Types.Mixed, required: true },
+    unsettled: { type: [String], required: true },
+    version: { type: Number, required: true },
+    history: { type: [part({ version: Number, at: Date, status: String, generation: Number, code: String })], required: true },
+    createdAt: { type: Date, required: true },
+    updatedAt: { type: Date, required: true },
+    startedAt: optional(Date),
+    stoppedAt: optional(Date),
+    observedAt: optional(Date),
+  },
+  { collection: "pods", versionKey: false, minimize: false, strict: "throw", strictQuery: "throw", autoIndex: false, autoCreate: false },
+);
+
+podSchema.index({ namespace: 1 }, { name: "namespace", unique: true });
+podSchema.index({ status: 1, _id: 1 }, { name: "status" });

@@ -1,0 +1,127 @@
+import { mayPodMove, type Owner, type PodStatus } from "@podq/jobs";
+import type { Model, QueryFilter } from "mongoose";
+import { isDuplicate } from "./jobs.ts";
+import type { PodDocument } from "./pod-schema.ts";
+import { literal, visible } from "./stages.ts";
+
+/** What a caller sees of a pod. */
+export type PodRecord = Omit<PodDocument, "_id" | "deployment" | "deploymentUid" | "unsettled" | "history">;
+
+/** What a generation of a pod starts with. */
+export type NewPod = Pick<
+  PodDocument,
+  "owner" | "name" | "generation" | "namespace" | "deployment" | "image" | "resources" | "labels" | "host"
+>;
+
+/** What a write may change. */
+export type PodPatch = Partial<
+  Omit<PodDocument, "_id" | "owner" | "name" | "generation" | "version" | "history" | "createdAt" | "updatedAt" | "unsettled">
+>;
+
+/** Which pods a list shows. */
+export type PodFilter = {
+  owner?: { kind: "project" | "conversation"; id: string };
+  status?: PodStatus;
+  labels?: Record<string, string>;
+  after?: string;
+};
+
+/** The pods collection: the record of every pod. */
+export type PodStore = ReturnType<typeof createPodStore>;
+
+const visiblePod = visible(["status", "generation"]);
+
+/** The part of a pod's document that callers see. */
+export function toPodRecord(document: PodDocument): PodRecord {
+  const { _id, deployment: _deployment, deploymentUid: _uid, unsettled: _unsettled, history: _history, ...record } = document;
+  return record;
+}
+
+const at = (pod: PodDocument): QueryFilter<PodDocument> => ({ _id: pod._id, generation: pod.generation, version: pod.version });
+
+export function createPodStore(model: Model<PodDocument>) {
+  const change = async (filter: QueryFilter<PodDocument>, set: object): Promise<PodDocument | null> =>
+    model.findOneAndUpdate(filter, [{ $set: set }, visiblePod], { updatePipeline: true, returnDocument: "after" }).lean<PodDocument>();
+
+  return {
+    get: async (key: string): Promise<PodDocument | null> => model.findById(key).lean<PodDocument>(),
+
+    /** Records a pod for the first time. Null: somebody else has. */
+    async insert(key: string, pod: NewPod): Promise<PodDocument | null> {
+      const now = new Date();
+      const document: PodDocument = {
+        _id: key,
+        ...pod,
+        ...fresh,
+        unsettled: [],
+        version: 1,
+        history: [{ version: 1, at: now, status: "created", generation: pod.generation, code: null }],
+        createdAt: now,
+        updatedAt: now,
+      };
+      try {
+        await model.insertOne(document);
+        return document;
+      } catch (error) {
+        if (isDuplicate(error)) return null;
+        throw error;
+      }
+    },
+
+    /** Begins the next generation of a pod that is deleted, or whose delete has failed. Null: the record has moved on. */
+    renew: async (pod: PodDocument, next: NewPod): Promise<PodDocument | null> =>
+      mayPodMove(pod.status, "created") ? change(at(pod), literals({ ...next, ...fresh, unsettled: [] })) : null,
+
+    /** Changes a record, if it is still the one that was read. Null: it has moved on, or may not move so. */
+    patch: async (pod: PodDocument, patch: PodPatch): Promise<PodDocument | null> =>
+      patch.status === undefined || mayPodMove(pod.status, patch.status) ? change(at(pod), literals(patch)) : null,
+
+    /** Notes a run whose end nobody saw, so that the next job in this pod ends it first. */
+    async addUnsettled(key: string, run: string): Promise<void> {
+      await model.updateOne({ _id: key }, { $addToSet: { unsettled: run } });
+    },
+
+    /** Drops runs that have been seen to be over. */
+    async removeUnsettled(key: string, runs: readonly string[]): Promise<void> {
+      await model.updateOne({ _id: key }, { $pull: { unsettled: { $in: [...runs] } } });
+    },
+
+    /** Pods in the order of their keys, at most `limit`. */
+    async list({ owner, status, labels = {}, after }: PodFilter, limit: number): Promise<PodDocument[]> {
+      const filter: QueryFilter<PodDocument> = {
+        ...(owner === undefined ? {} : { [`owner.${owner.kind}`]: owner.id }),
+        ...(status === undefined ? {} : { status }),
+        ...(after === undefined ? {} : { _id: { $gt: after } }),
+        $expr: {
+          $and: Object.entries(labels).map(([key, value]) => ({
+            $eq: [{ $getField: { field: literal(key), input: "$labels" } }, literal(value)],
+          })),
+        },
+      };
+      return model.find(filter).sort({ _id: 1 }).limit(limit).lean<PodDocument[]>();
+    },
+  };
+}
+
+const fresh = {
+  status: "created",
+  namespaceUid: null,
+  deploymentUid: null,
+  podName: null,
+  podUid: null,
+  differs: [],
+  service: { nodePort: null, accessUrl: null, ports: [] },
+  error: null,
+  startedAt: null,
+  stoppedAt: null,
+  observedAt: null,
+} satisfies PodPatch;
+
+function literals(values: object): object {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, literal(value)]));
+}
+
+/** The keys of all pods of an owner begin with this. */
+export function ownerPrefix(owner: Owner): string {
+  return owner.project === undefined ? `conversation/${owner.conversation}/` : `project/${owner.project}/`;
+}

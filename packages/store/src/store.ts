@@ -1,0 +1,124 @@
+import mongoose, { mongo, type Connection } from "mongoose";
+import {
+  createInputStore,
+  createOutputStore,
+  inputSchema,
+  outputSchema,
+  type InputDocument,
+  type InputStore,
+  type OutputDocument,
+  type OutputStore,
+} from "./chunks.ts";
+import { StoreError } from "./errors.ts";
+import { jobSchema, type JobDocument } from "./job-schema.ts";
+import { createJobStore, type JobStore } from "./jobs.ts";
+import { createLeaseStore, leaseSchema, type LeaseDocument, type LeaseStore } from "./lease.ts";
+import { podSchema, type PodDocument } from "./pod-schema.ts";
+import { createPodStore, type PodStore } from "./pods.ts";
+
+/** How this code lays out its data. A database of a later version is not touched. */
+const dataVersion = 1;
+
+/** Options of {@link openStore}. */
+export type StoreOptions = {
+  /** `mongodb://host:port/database?replicaSet=...`. */
+  uri: string;
+  /** Name shown in MongoDB's own logs. */
+  appName: string;
+  /** How long jobs and their output are kept after their end. Default 7 days. */
+  retentionMs?: number;
+  /** Unfinished jobs that one pod's line may have. Default 1000. */
+  maxBacklog?: number;
+  /** Connections to MongoDB. Default 20. */
+  maxPoolSize?: number;
+};
+
+/** podq's data in MongoDB: all writes are durable (majority, journalled) when they return. */
+export type Store = {
+  jobs: JobStore;
+  pods: PodStore;
+  output: OutputStore;
+  input: InputStore;
+  leases: LeaseStore;
+  close: () => Promise<void>;
+};
+
+/** Connects, checks that podq's promises hold on this server, and makes the indexes. Throws StoreError `unreachable`, `unfit`. */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { uri, appName, retentionMs = 7 * 86_400_000, maxBacklog = 1000, maxPoolSize = 20 } = options;
+  const connection = await connect(uri, {
+    appName,
+    maxPoolSize,
+    serverSelectionTimeoutMS: 5_000,
+    waitQueueTimeoutMS: 10_000,
+    bufferCommands: false,
+    autoIndex: false,
+    autoCreate: false,
+    promoteBuffers: true,
+    writeConcern: { w: "majority", j: true },
+  });
+  try {
+    await checkServer(connection);
+    const models = {
+      jobs: connection.model<JobDocument>("Job", jobSchema),
+      pods: connection.model<PodDocument>("Pod", podSchema),
+      output: connection.model<OutputDocument>("Output", outputSchema),
+      input: connection.model<InputDocument>("Input", inputSchema),
+      leases: connection.model<LeaseDocument>("Lease", leaseSchema),
+    };
+    await Promise.all([models.jobs, models.pods, models.output, models.input].map((model) => model.createIndexes()));
+    return {
+      jobs: createJobStore(models.jobs, { retentionMs, maxBacklog }),
+      pods: createPodStore(models.pods),
+      output: createOutputStore(models.output, { retentionMs }),
+      input: createInputStore(models.input),
+      leases: createLeaseStore(models.leases),
+      close: async () => connection.close(),
+    };
+  } catch (error) {
+    await connection.close();
+    throw asStoreError(error);
+  }
+}
+
+async function connect(uri: string, options: mongoose.ConnectOptions): Promise<Connection> {
+  try {
+    return await mongoose.createConnection(uri, options).asPromise();
+  } catch (error) {
+    throw asStoreError(error);
+  }
+}
+
+function asStoreError(error: unknown): StoreError {
+  if (error instanceof StoreError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  if (error instanceof mongo.MongoParseError || error instanceof mongo.MongoAPIError)
+    return new StoreError("unfit", `MONGODB_URI is not usable: ${reason}; it looks like mongodb://host:27017/podq?replicaSet=rs0`, {
+      cause: error,
+    });
+  if (error instanceof mongo.MongoServerError && error.codeName?.startsWith("Index"))
+    return new StoreError(
+      "unfit",
+      `MongoDB has an index of another kind where podq needs its own: ${reason}; drop that index, then start again`,
+      { cause: error },
+    );
+  return new StoreError("unreachable", `MongoDB cannot be reached: ${reason}; check MONGODB_URI and that it runs`, { cause: error });
+}
+
+async function checkServer(connection: Connection): Promise<void> {
+  const database = connection.db!;
+  const hello = await database.command({ hello: 1 });
+  if (hello.setName === undefined && hello.msg !== "isdbgrid")
+    throw new StoreError(
+      "unfit",
+      "MongoDB is not a replica set, so its writes can be lost; start it with --replSet and run rs.initiate() once (one member is enough)",
+    );
+  const meta = database.collection<{ _id: string; version: number }>("meta");
+  const data = await meta.findOneAndUpdate(
+    { _id: "data" },
+    { $setOnInsert: { version: dataVersion } },
+    { upsert: true, returnDocument: "after" },
+  );
+  if (data !== null && data.version > dataVersion)
+    throw new StoreError("unfit", `the data in MongoDB is of version ${data.version}, this podq knows ${dataVersion}: use the newer podq`);
+}
