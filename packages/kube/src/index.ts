@@ -1,1 +1,13 @@
-export {};
+export { KubeError, kubeCodes } from "./errors.ts";
+export type { KubeCode } from "./errors.ts";
+export type { PodSpec, Resources } from "./manifest.ts";
+export { containerName } from "./manifest.ts";
+export { installationPattern, podNames } from "./names.ts";
+export type { PodIdentity, PodKey } from "./names.ts";
+export type { PodObservation } from "./observation.ts";
+export type { PodField } from "./differs.ts";
+export { createPods } from "./pods.ts";
+export type { Control, Found, Pods, PodsOptions } from "./pods.ts";
+export { parseQuantity } from "./quantity.ts";
+export type { PodRef } from "./remove.ts";
+export type { Channel, Exit, Failure, FailureKind, Open, OpenOptions, Run, RunOptions } from "./run.ts";

@@ -1,0 +1,62 @@
+import { deploymentOf } from "./manifest.ts";
+import type { PodSpec, Resources } from "./manifest.ts";
+import type { PodIdentity } from "./names.ts";
+import type { Deployment } from "./objects.ts";
+import { sameQuantity } from "./quantity.ts";
+
+/** A field of PodSpec in which a pod can be other than asked. */
+export type PodField = "image" | "resources" | "env" | "command" | "user" | "labels" | "storage";
+
+/** The fields in which a Deployment is not what is asked for. Quantities are compared by value, maps whatever their order. */
+export function differs(identity: PodIdentity, spec: PodSpec, there: Deployment): PodField[] {
+  // What is asked for goes through the manifest, so that defaults and escapes are the same on both sides.
+  const asked = fieldsOf(deploymentOf(identity, spec, { start: "", progressDeadlineSeconds: 0 }) as Deployment);
+  const found = fieldsOf(there);
+  return (Object.keys(same) as PodField[]).filter((field) => !same[field](asked, found));
+}
+
+/** The four figures of a Deployment's container; a figure that is not set is "0". */
+export function resourcesOf(deployment: Deployment): Resources {
+  const { limits = {}, requests = {} } = deployment.spec.template.spec.containers[0]?.resources ?? {};
+  const { memory = "0", cpu = "0" } = limits;
+  return { memory, cpu, memoryRequests: requests["memory"] ?? "0", cpuRequests: requests["cpu"] ?? "0" };
+}
+
+type Fields = {
+  image: string;
+  resources: Resources;
+  env: Record<string, string>;
+  command: string[];
+  user: number | undefined;
+  labels: Record<string, string>;
+  storage: string | undefined;
+};
+
+function fieldsOf(deployment: Deployment): Fields {
+  const { metadata, spec } = deployment.spec.template;
+  const container = spec.containers[0];
+  return {
+    image: container?.image ?? "",
+    resources: resourcesOf(deployment),
+    env: Object.fromEntries((container?.env ?? []).map(({ name, value }) => [name, value ?? ""])),
+    command: container?.command ?? [],
+    user: spec.securityContext?.runAsUser,
+    labels: metadata?.labels ?? {},
+    storage: spec.volumes?.find(({ name }) => name === "workspace")?.emptyDir?.sizeLimit,
+  };
+}
+
+const same: Record<PodField, (a: Fields, b: Fields) => boolean> = {
+  image: (a, b) => a.image === b.image,
+  resources: (a, b) => (Object.keys(a.resources) as (keyof Resources)[]).every((key) => sameQuantity(a.resources[key], b.resources[key])),
+  env: (a, b) => sameMap(a.env, b.env),
+  command: (a, b) => JSON.stringify(a.command) === JSON.stringify(b.command),
+  user: (a, b) => a.user === b.user,
+  labels: (a, b) => sameMap(a.labels, b.labels),
+  storage: (a, b) => sameQuantity(a.storage, b.storage),
+};
+
+function sameMap(a: Record<string, string>, b: Record<string, string>): boolean {
+  const keys = Object.keys(a);
+  return keys.length === Object.keys(b).length && keys.every((key) => a[key] === b[key]);
+}

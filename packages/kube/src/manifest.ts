@@ -1,0 +1,141 @@
+import { annotation, annotationsOf, label, labelsOf } from "./names.ts";
+import type { PodIdentity } from "./names.ts";
+
+/** The four figures of a container, as Kubernetes quantities. */
+export type Resources = { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
+
+/** What a pod is to be. */
+export type PodSpec = {
+  image: string;
+  /** argv of the main process, `"image"` for the image's own; default one that waits, reaps orphans and ends on TERM. */
+  command?: string[] | "image";
+  env?: Record<string, string>;
+  /** Labels of the Deployment and its pods. Keys of Kubernetes and podq are refused. */
+  labels?: Record<string, string>;
+  /** uid, gid and fsGroup; default 1000. */
+  user?: number;
+  resources: Resources;
+  /** Size limit of /workspace; a pod that exceeds it is evicted. Default 10Gi. */
+  storage?: string;
+};
+
+/** How this start of the pod goes: `start` marks its template, so that a pod of an earlier start is known as such. */
+export type StartOptions = { start: string; progressDeadlineSeconds: number };
+
+/** The container's name in every pod. */
+export const containerName = "workspace";
+
+/** Seconds for which a container must have been ready to count: one that dies at once would count too without it. */
+export const minReadySeconds = 2;
+
+const DEFAULT_USER = 1000;
+const DEFAULT_STORAGE = "10Gi";
+const JOURNAL_SIZE = "1Gi";
+const PORT = 8080;
+
+// As PID 1 it must reap, or the orphans of ended commands stay as zombies, and it must handle TERM, which the kernel does not
+// deliver to a PID 1 without a handler. `wait` does both without waking up.
+const IDLE = ["sh", "-c", 'trap "exit 0" TERM INT; while :; do sleep 2147483647 & wait $!; done'];
+
+/** All objects of a running pod, in the order in which they must be applied. */
+export function manifest(identity: PodIdentity, spec: PodSpec, options: StartOptions): object[] {
+  return [namespaceOf(identity), deploymentOf(identity, spec, options), serviceOf(identity)];
+}
+
+function namespaceOf(identity: PodIdentity): object {
+  return {
+    apiVersion: "v1",
+    kind: "Namespace",
+    metadata: {
+      name: identity.namespace,
+      // The caller's labels stay away from here: admission policies select namespaces by label.
+      labels: {
+        ...labelsOf(identity),
+        "pod-security.kubernetes.io/enforce": "restricted",
+        "pod-security.kubernetes.io/enforce-version": "latest",
+      },
+      annotations: annotationsOf(identity),
+    },
+  };
+}
+
+/** The Deployment alone: what a running one is compared with. */
+export function deploymentOf(identity: PodIdentity, spec: PodSpec, options: StartOptions): object {
+  const labels = { ...spec.labels, ...labelsOf(identity) };
+  const user = spec.user ?? DEFAULT_USER;
+  return {
+    apiVersion: "apps/v1",
+    kind: "Deployment",
+    metadata: { name: identity.deployment, namespace: identity.namespace, labels, annotations: annotationsOf(identity) },
+    spec: {
+      replicas: 1,
+      revisionHistoryLimit: 0,
+      strategy: { type: "Recreate" },
+      minReadySeconds,
+      progressDeadlineSeconds: options.progressDeadlineSeconds,
+      selector: { matchLabels: { [label.pod]: identity.hash } },
+      template: {
+        metadata: { labels, annotations: { ...annotationsOf(identity), [annotation.start]: options.start } },
+        spec: {
+          automountServiceAccountToken: false,
+          enableServiceLinks: false,
+          terminationGracePeriodSeconds: 5,
+          securityContext: {
+            runAsNonRoot: true,
+            runAsUser: user,
+            runAsGroup: user,
+            fsGroup: user,
+            seccompProfile: { type: "RuntimeDefault" },
+          },
+          containers: [containerOf(spec)],
+          volumes: [
+            { name: "workspace", emptyDir: { sizeLimit: spec.storage ?? DEFAULT_STORAGE } },
+            { name: "podq", emptyDir: { sizeLimit: JOURNAL_SIZE } },
+          ],
+        },
+      },
+    },
+  };
+}
+
+function containerOf(spec: PodSpec): object {
+  const { memory, cpu, memoryRequests, cpuRequests } = spec.resources;
+  return {
+    name: containerName,
+    image: spec.image,
+    imagePullPolicy: "IfNotPresent",
+    ...(spec.command === "image" ? {} : { command: (spec.command ?? IDLE).map(literal) }),
+    env: Object.entries(spec.env ?? {}).map(([name, value]) => ({ name, value: literal(value) })),
+    workingDir: "/workspace",
+    ports: [{ name: "http", containerPort: PORT }],
+    resources: { limits: { memory, cpu }, requests: { memory: memoryRequests, cpu: cpuRequests } },
+    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+    volumeMounts: [
+      { name: "workspace", mountPath: "/workspace" },
+      { name: "podq", mountPath: "/podq" },
+    ],
+  };
+}
+
+function serviceOf(identity: PodIdentity): object {
+  return {
+    apiVersion: "v1",
+    kind: "Service",
+    metadata: {
+      name: identity.service,
+      namespace: identity.namespace,
+      labels: labelsOf(identity),
+      annotations: annotationsOf(identity),
+    },
+    spec: {
+      type: "NodePort",
+      selector: { [label.pod]: identity.hash },
+      ports: [{ name: "http", port: PORT, targetPort: "http", protocol: "TCP" }],
+    },
+  };
+}
+
+// The kubelet expands $(NAME) in commands and environment values, and takes $$ for $. What a caller wrote is to arrive as it is.
+function literal(text: string): string {
+  return text.replaceAll(/\${2,}|\$(?=\()/g, (dollars) => dollars + dollars);
+}

@@ -1,0 +1,79 @@
+import { resourcesOf } from "./differs.ts";
+import type { PodField } from "./differs.ts";
+import type { KubeCode } from "./errors.ts";
+import type { Resources } from "./manifest.ts";
+import type { Deployment, Namespace, Pod, Service } from "./objects.ts";
+import { containerOf, currentPod, judge } from "./verdict.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** What of a pod stands on the cluster. */
+export type PodObjects = {
+  namespace?: Namespace | undefined;
+  deployment?: Deployment | undefined;
+  service?: Service | undefined;
+  pods: readonly Pod[];
+};
+
+/** What is there of a pod at one moment, as a record keeps it. */
+export type PodObservation = {
+  /** `created`: being started. `absent`: no Deployment of that name (or not the one meant). */
+  status: "created" | "running" | "stopped" | "error" | "absent";
+  namespace: string;
+  namespaceUid?: string;
+  deployment: string;
+  deploymentUid?: string;
+  podName?: string;
+  podUid?: string;
+  /** Changes whenever the container was started anew, also within one pod. */
+  containerId?: string;
+  image?: string;
+  resources?: Resources;
+  service: { nodePort?: number; ports: { name: string; port: number; nodePort?: number }[] };
+  /** Address of the node on which it runs: the node port answers there. */
+  nodeAddress?: string;
+  /** Where it is other than asked; always empty when nothing was asked. */
+  differs: PodField[];
+  startedAt?: Date;
+  error?: { code: KubeCode; message: string };
+};
+
+/** Puts together what the objects say; `verdict` is theirs unless the caller knows more. */
+export function observationOf(
+  names: { namespace: string; deployment: string },
+  objects: PodObjects,
+  { differs = [], verdict = judge(objects.deployment, objects.pods) }: { differs?: PodField[]; verdict?: Verdict } = {},
+): PodObservation {
+  const { namespace, deployment, service } = objects;
+  const pod = deployment && currentPod(deployment, objects.pods);
+  const container = containerOf(pod);
+  const startedAt = container?.state?.running?.startedAt;
+  const ports = (service?.spec.ports ?? []).map(({ name = "", port, nodePort }) => ({ name, port, ...optional({ nodePort }) }));
+  return {
+    status: statuses[verdict.kind],
+    namespace: names.namespace,
+    deployment: names.deployment,
+    service: { ports, ...optional({ nodePort: ports[0]?.nodePort }) },
+    differs,
+    ...optional({
+      namespaceUid: namespace?.metadata.uid,
+      deploymentUid: deployment?.metadata.uid,
+      podName: pod?.metadata.name,
+      podUid: pod?.metadata.uid,
+      containerId: container?.containerID,
+      image: deployment?.spec.template.spec.containers[0]?.image,
+      resources: deployment && resourcesOf(deployment),
+      nodeAddress: pod?.status?.hostIP,
+      startedAt: startedAt === undefined ? undefined : new Date(startedAt),
+      error: verdict.kind === "failed" ? { code: verdict.code, message: verdict.message } : undefined,
+    }),
+  };
+}
+
+const statuses = { absent: "absent", stopped: "stopped", starting: "created", running: "running", failed: "error" } as const;
+
+type Present<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+// Leaves out what is undefined, as the optional fields want it.
+function optional<T extends object>(fields: T): Present<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Present<T>;
+}
