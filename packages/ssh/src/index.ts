@@ -1,1 +1,12 @@
-export {};
+export type { BreakerState } from "./breaker.ts";
+export { SshError } from "./errors.ts";
+export type { SshCode } from "./errors.ts";
+export type { PoolEvent } from "./host.ts";
+export { createHostKeys } from "./host-keys.ts";
+export type { HostKeys, HostKeysOptions } from "./host-keys.ts";
+export { loadKey } from "./keys.ts";
+export type { KeyOptions, PrivateKey } from "./keys.ts";
+export type { LaneStats } from "./lane.ts";
+export type { Channel, Exit, Failure, FailureKind, OpenOptions, RunOptions } from "./outcome.ts";
+export { createPool } from "./pool.ts";
+export type { Pool, PoolOptions, PoolStats } from "./pool.ts";
