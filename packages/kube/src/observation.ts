@@ -64,7 +64,7 @@ export function observationOf(
       resources: deployment && resourcesOf(deployment),
       nodeAddress: pod?.status?.hostIP,
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
-      error: verdict.kind === "failed" ? { code: verdict.code, message: verdict.message } : undefined,
+      error: verdict.kind === "failed" ? { code: verdict.code, message: verdict.message || verdict.code } : undefined,
     }),
   };
 }

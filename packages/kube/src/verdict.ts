@@ -106,13 +106,13 @@ function ofWaiting(reason: string, message: string, { lastState, restartCount = 
 
 function ofPull(reason: string, message: string): Verdict {
   // Newer kubelets repeat the registry's words behind the back-off, older ones only say that they back off.
-  const words = message.replace(/^Back-off pulling image "[^"]*": (?:\w+: )?/, "");
+  const words = message.replace(/^Back-off pulling image "[^"]*"(?:: (?:\w+: )?|$)/, "");
   if (/manifest unknown|name unknown|repository does not exist|: not found|404 Not Found/i.test(words))
     return failed("image-not-found", words);
   if (/unauthorized|denied|forbidden|authentication required/i.test(words) || reason === "SignatureValidationFailed")
     return failed("image-pull-failed", words);
   // A registry that does not answer may do so at the next try.
-  return failed("image-pull-failed", words || "the image could not be pulled", 10_000);
+  return failed("image-pull-failed", words, 10_000);
 }
 
 function ofEnded(ended: Terminated, restarts: number): Verdict {
@@ -139,7 +139,7 @@ function ofConditions(deployment: Deployment): Verdict | undefined {
 function ofReplicaFailure(message: string): Verdict | undefined {
   if (/status unknown for quota|error looking up service account|Internal error/i.test(message)) return undefined;
   if (/exceeded quota|failed quota/i.test(message)) return failed("quota-exceeded", message, 1_000);
-  if (/is forbidden|admission webhook|denied the request/i.test(message)) return failed("policy-violation", message, 1_000);
+  if (/is forbidden|admission webhook|denied (?:the )?request/i.test(message)) return failed("policy-violation", message, 1_000);
   return failed("config-error", message, 2_000);
 }
 
