@@ -1,1 +1,3 @@
-export {};
+export { startWorker, type Worker } from "./compose.ts";
+export { ConfigError, readConfig, type WorkerConfig } from "./config.ts";
+export { createLog, runWorker } from "./run.ts";

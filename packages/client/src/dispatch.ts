@@ -70,6 +70,6 @@ export function cancelsPending(job: Pick<JobDocument, "kind" | "params">): boole
   return job.kind === "delete" && "cancelPending" in job.params && job.params.cancelPending === true;
 }
 
-function dispatchOf(job: Pick<JobDocument, "_id" | "kind" | "owner" | "name">): Parameters<Dispatcher["add"]>[0] {
-  return { id: job._id, kind: job.kind, owner: job.owner, name: job.name };
+function dispatchOf(job: Pick<JobDocument, "_id" | "dispatchId" | "kind" | "owner" | "name">): Parameters<Dispatcher["add"]>[0] {
+  return { id: job._id, dispatchId: job.dispatchId, kind: job.kind, owner: job.owner, name: job.name };
 }

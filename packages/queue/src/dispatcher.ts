@@ -6,8 +6,8 @@ import { QueueError } from "./errors.ts";
 /** Name of the one BullMQ queue. */
 export const queueName = "podq";
 
-/** What BullMQ is told of a job: where to read the rest. */
-export type Dispatch = { id: string; kind: Kind; owner: Owner; name: string };
+/** What BullMQ is told of a job: where to read the rest. `dispatchId` is the id under which it came, if it came in plainly. */
+export type Dispatch = { id: string; dispatchId: string | null; kind: Kind; owner: Owner; name: string };
 
 /** The data of a BullMQ job that podq's SDK added. */
 export type DispatchData = { v: 1; jobId: string; owner: Owner; name: string };
@@ -64,6 +64,8 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
     await inTime(`add job ${id}`, queue.add(kind, data, { jobId: id, delay }));
   };
 
+  const stateOf = async (id: string): Promise<string> => inTime(`look up job ${id}`, queue.getJobState(id));
+
   const promote = async (id: string): Promise<void> => {
     await inTime(`promote job ${id}`, queue.getBackend().promote(id).catch(ignoreNotDelayed));
   };
@@ -77,10 +79,15 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
 
     /** Makes BullMQ bring a job to a worker, whatever it knows of it. One that is active is left to its worker, or to the stall check. */
     async wake(job: Dispatch): Promise<void> {
-      const state = await inTime(`look up job ${job.id}`, queue.getJobState(job.id));
+      if (job.dispatchId !== null && job.dispatchId !== job.id) {
+        const state = await stateOf(job.dispatchId);
+        if (state === "delayed") return promote(job.dispatchId);
+        if (state !== "unknown" && !isOver(state)) return;
+      }
+      const state = await stateOf(job.id);
       if (state === "delayed") return promote(job.id);
-      if (state === "completed" || state === "failed") await inTime(`remove job ${job.id}`, queue.remove(job.id));
-      if (state === "completed" || state === "failed" || state === "unknown") await add(job, 0);
+      if (isOver(state)) await inTime(`remove job ${job.id}`, queue.remove(job.id));
+      if (isOver(state) || state === "unknown") await add(job, 0);
     },
 
     /** Tells who follows a job to read again. */
@@ -103,6 +110,16 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
       redis.disconnect();
     },
   };
+}
+
+// An add under the id of a finished job would be ignored without a word.
+function isOver(state: string): boolean {
+  return state === "completed" || state === "failed";
+}
+
+/** The queue as bull-board wants it; the one place outside this package that holds a BullMQ object. */
+export function openQueueForDashboard(redis: Redis, prefix: string): Queue {
+  return new Queue(queueName, { connection: redis, prefix });
 }
 
 function ignoreNotDelayed(error: unknown): void {

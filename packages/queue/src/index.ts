@@ -1,5 +1,13 @@
 export { startConsumer, type Consumer, type ConsumerOptions, type Delivery, type Disposition, type Summary } from "./consumer.ts";
-export { createDispatcher, queueName, type Dispatch, type DispatchData, type Dispatcher, type Order } from "./dispatcher.ts";
+export {
+  createDispatcher,
+  openQueueForDashboard,
+  queueName,
+  type Dispatch,
+  type DispatchData,
+  type Dispatcher,
+  type Order,
+} from "./dispatcher.ts";
 export { QueueError, type QueueCode } from "./errors.ts";
 export { openListener, type Listener } from "./listener.ts";
 export { connectRedis, type RedisOptions } from "./redis.ts";

@@ -16,7 +16,10 @@ import type { JobDocument, Target } from "./job-schema.ts";
 import { literal, serverTime, visible, type UpdateStage } from "./stages.ts";
 
 /** What of a job its dispatch needs. */
-export type LineEntry = Pick<JobDocument, "_id" | "kind" | "owner" | "name" | "podKey" | "state" | "parallel" | "notBefore" | "leaseUntil">;
+export type LineEntry = Pick<
+  JobDocument,
+  "_id" | "dispatchId" | "kind" | "owner" | "name" | "podKey" | "state" | "parallel" | "notBefore" | "leaseUntil"
+>;
 
 /** How a job ended. */
 export type Ending = { state: TerminalState; result: unknown; error: Failure | null; why: string };
@@ -33,7 +36,18 @@ const inTime = { $or: [{ $gt: ["$deadlineAt", "$$NOW"] }, { $ne: ["$target", nul
 const claimable = {
   $or: [{ $and: [{ $eq: ["$state", "queued"] }, { $not: [notDue] }, inTime] }, { $and: [{ $eq: ["$state", "running"] }, leaseOver] }],
 };
-const lineFields = { kind: 1, owner: 1, name: 1, podKey: 1, state: 1, parallel: 1, notBefore: 1, leaseUntil: 1 } as const;
+const lineFields = {
+  _id: 1,
+  dispatchId: 1,
+  kind: 1,
+  owner: 1,
+  name: 1,
+  podKey: 1,
+  state: 1,
+  parallel: 1,
+  notBefore: 1,
+  leaseUntil: 1,
+} as const;
 const inLine = { state: { $in: [...unfinishedStates] } };
 const visibleJob = visible(["state", "attempt"]);
 
@@ -84,7 +98,6 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
      */
     async insert(id: string, request: JobRequest, origin: { retryOf?: string; dispatchId?: string } = {}): Promise<JobDocument> {
       const podKey = podKeyOf(request.owner, request.name);
-      const parts = [canonicalJson([request.kind, request.params]), request.stdin ?? ""];
       const full = await model
         .findOne({ podKey, ...inLine }, { _id: 1 })
         .sort({ seq: 1 })
@@ -95,44 +108,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
           "backlog-full",
           `the line of ${podKey} has ${options.maxBacklog} unfinished jobs; try again when some have ended`,
         );
-      const now = new Date();
-      const document: JobDocument = {
-        _id: id,
-        kind: request.kind,
-        owner: request.owner,
-        name: request.name,
-        podKey,
-        seq: new mongo.Timestamp({ t: 0, i: 0 }),
-        state: "queued",
-        parallel: request.kind === "exec" && request.params.parallel,
-        params: request.params,
-        stdinBytes: request.stdin?.byteLength ?? null,
-        labels: request.labels,
-        idempotencyKey: request.idempotencyKey,
-        digest: digestOf(parts),
-        retryOf: null,
-        dispatchId: null,
-        deadlineAt: new Date(now.getTime() + request.deadlineMs),
-        maxAttempts: request.maxAttempts,
-        attempt: 0,
-        attempts: [],
-        run: 1,
-        target: null,
-        notBefore: null,
-        cancel: null,
-        worker: null,
-        leaseUntil: null,
-        result: null,
-        error: null,
-        version: 1,
-        history: [{ version: 1, at: now, state: "queued", attempt: 0 }],
-        createdAt: now,
-        startedAt: null,
-        endedAt: null,
-        updatedAt: now,
-        expiresAt: null,
-        ...origin,
-      };
+      const document: JobDocument = { ...newJob(id, request, new Date()), ...origin };
       try {
         await model.insertOne(document);
         return document;
@@ -142,11 +118,35 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         if (own !== null) return own;
         const first = await model.findOne({ podKey, idempotencyKey: request.idempotencyKey }).lean<JobDocument>();
         if (first === null) throw error;
-        if (first.kind === request.kind && sameDigest(first.digest, parts)) return first;
+        if (first.kind === request.kind && sameDigest(first.digest, digestParts(request))) return first;
         throw new StoreError(
           "conflict",
           `idempotency key ${JSON.stringify(request.idempotencyKey)} was used on ${podKey} for another request, job ${first._id}`,
         );
+      }
+    },
+
+    /** Records a request that is not taken, for whoever asks after it. An id that is there already is left as it is. */
+    async refuse(id: string, request: Pick<JobRequest, "kind" | "owner" | "name">, error: Failure, dispatchId: string): Promise<void> {
+      const now = new Date();
+      const document = newJob(
+        id,
+        {
+          ...request,
+          params: {} as JobRequest["params"],
+          stdin: null,
+          idempotencyKey: null,
+          deadlineMs: 0,
+          maxAttempts: 0,
+          labels: {},
+        } as JobRequest,
+        now,
+      );
+      const ended = { state: "failed" as const, error, dispatchId, endedAt: now, expiresAt: new Date(now.getTime() + options.retentionMs) };
+      try {
+        await model.insertOne({ ...document, ...ended });
+      } catch (error) {
+        if (!isDuplicate(error)) throw error;
       }
     },
 
@@ -220,9 +220,9 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       return (await update(held(claim), [{ $set: { target: literal(target) } }])) !== null;
     },
 
-    /** Counts a new start of a retryable command, which drops what is known of the last. Null: the attempt is over. */
-    restart: async (claim: Claim, target: Target): Promise<JobDocument | null> =>
-      update(held(claim), [{ $set: { run: { $add: ["$run", 1] }, target: literal(target) } }, visibleJob]),
+    /** Makes the next attempt a new start of a retryable command, wherever its pod is then. Null: the attempt is over. */
+    restart: async (claim: Claim): Promise<JobDocument | null> =>
+      update(held(claim), [{ $set: { run: { $add: ["$run", 1] }, target: null } }, visibleJob]),
 
     /** Ends a job. Null: the attempt is over, and somebody else's word counts. */
     end: async (claim: Claim, ending: Ending): Promise<JobDocument | null> => update(held(claim), parted(ending, options.retentionMs)),
@@ -237,7 +237,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /** Gives up a running job without ending it: the next worker may take it over at once. */
     release: async (claim: Claim, why: string): Promise<JobDocument | null> =>
-      update(held(claim), [{ $set: { leaseUntil: serverTime(-1), attempts: closeAttempts(literal(why)) } }, visibleJob]),
+      update(held(claim), [{ $set: { worker: null, leaseUntil: serverTime(-1), attempts: closeAttempts(literal(why)) } }, visibleJob]),
 
     /**
      * Asks for a job's end: a queued one is cancelled here and now, unless an attempt may have left something running in the
@@ -259,8 +259,8 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     pending: async (job: JobDocument): Promise<JobDocument[]> =>
       model.find({ podKey: job.podKey, ...inLine, seq: { $lt: job.seq } }).lean<JobDocument[]>(),
 
-    /** Fails the queued jobs whose deadline is over, at most `limit` of them, and returns them. */
-    async expire(limit: number): Promise<JobDocument[]> {
+    /** Fails the queued jobs whose deadline is over, or only the one with this id, at most `limit` of them, and returns them. */
+    async expire(limit: number, id?: string): Promise<JobDocument[]> {
       const ending: Ending = {
         state: "failed",
         result: null,
@@ -269,7 +269,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       };
       const due: QueryFilter<JobDocument> = { state: "queued", target: null, $expr: { $lt: ["$deadlineAt", "$$NOW"] } };
       const ids = await model
-        .find({ ...due, deadlineAt: { $lt: new Date() } }, { _id: 1 })
+        .find({ ...due, deadlineAt: { $lt: new Date() }, ...(id === undefined ? {} : { _id: id }) }, { _id: 1 })
         .limit(limit)
         .lean();
       const ended = await Promise.all(ids.map(({ _id }) => update({ ...due, _id }, parted(ending, options.retentionMs))));
@@ -305,6 +305,49 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       return model.find(filter).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<JobDocument[]>();
     },
   };
+}
+
+function newJob(id: string, request: JobRequest, now: Date): JobDocument {
+  return {
+    _id: id,
+    kind: request.kind,
+    owner: request.owner,
+    name: request.name,
+    podKey: podKeyOf(request.owner, request.name),
+    seq: new mongo.Timestamp({ t: 0, i: 0 }),
+    state: "queued",
+    parallel: request.kind === "exec" && request.params.parallel === true,
+    params: request.params,
+    stdinBytes: request.stdin?.byteLength ?? null,
+    labels: request.labels,
+    idempotencyKey: request.idempotencyKey,
+    digest: digestOf(digestParts(request)),
+    retryOf: null,
+    dispatchId: null,
+    deadlineAt: new Date(now.getTime() + request.deadlineMs),
+    maxAttempts: request.maxAttempts,
+    attempt: 0,
+    attempts: [],
+    run: 1,
+    target: null,
+    notBefore: null,
+    cancel: null,
+    worker: null,
+    leaseUntil: null,
+    result: null,
+    error: null,
+    version: 1,
+    history: [{ version: 1, at: now, state: "queued", attempt: 0 }],
+    createdAt: now,
+    startedAt: null,
+    endedAt: null,
+    updatedAt: now,
+    expiresAt: null,
+  };
+}
+
+function digestParts(request: JobRequest): (string | Uint8Array)[] {
+  return [canonicalJson([request.kind, request.params]), request.stdin ?? ""];
 }
 
 /** A job as one attempt holds it. */

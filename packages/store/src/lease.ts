@@ -18,12 +18,15 @@ export function createLeaseStore(model: Model<LeaseDocument>) {
     async take(duty: string, holder: string, forMs: number): Promise<boolean> {
       const free = { _id: duty, $expr: { $or: [{ $eq: ["$holder", literal(holder)] }, { $lt: ["$until", "$$NOW"] }] } };
       const mine = [{ $set: { holder: literal(holder), until: serverTime(forMs) } }];
+      const takeFree = async (): Promise<boolean> => (await model.findOneAndUpdate(free, mine, { updatePipeline: true }).lean()) !== null;
+      if (await takeFree()) return true;
+      if ((await model.exists({ _id: duty })) !== null) return false;
       try {
-        return (await model.findOneAndUpdate(free, mine, { updatePipeline: true, upsert: true, returnDocument: "after" }).lean()) !== null;
+        await model.insertOne({ _id: duty, holder: "nobody", until: new Date(0) });
       } catch (error) {
-        if (isDuplicate(error)) return false;
-        throw error;
+        if (!isDuplicate(error)) throw error;
       }
+      return takeFree();
     },
   };
 }

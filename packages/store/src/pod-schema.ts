@@ -4,6 +4,19 @@ import { Schema, type SchemaDefinition } from "mongoose";
 /** Figures of a pod's container, as Kubernetes quantities. */
 export type Resources = { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
 
+/** What names a pod's objects on the cluster. */
+export type ClusterIdentity = {
+  installation: string;
+  kind: "project" | "conversation";
+  id: string;
+  name: string;
+  generation: number;
+  hash: string;
+  namespace: string;
+  deployment: string;
+  service: string;
+};
+
 /** A pod as it is stored; `_id` is its key, `project/p1/default`. Times are null until they are known. */
 export type PodDocument = {
   _id: string;
@@ -14,7 +27,10 @@ export type PodDocument = {
   generation: number;
   namespace: string;
   namespaceUid: string | null;
-  deployment: string;
+  /** Names of its objects on the cluster, as they were made: never computed again. */
+  identity: ClusterIdentity;
+  /** Whether a delete of this generation has begun: the next create makes the next one, whatever became of the delete. */
+  deleteBegun: boolean;
   deploymentUid: string | null;
   podName: string | null;
   podUid: string | null;
@@ -49,7 +65,8 @@ export const podSchema = new Schema<PodDocument>(
     generation: { type: Number, required: true },
     namespace: { type: String, required: true },
     namespaceUid: optional(String),
-    deployment: { type: String, required: true },
+    identity: { type: Schema.Types.Mixed, required: true },
+    deleteBegun: { type: Boolean, required: true },
     deploymentUid: optional(String),
     podName: optional(String),
     podUid: optional(String),

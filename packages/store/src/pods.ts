@@ -5,12 +5,12 @@ import type { PodDocument } from "./pod-schema.ts";
 import { literal, visible } from "./stages.ts";
 
 /** What a caller sees of a pod. */
-export type PodRecord = Omit<PodDocument, "_id" | "deployment" | "deploymentUid" | "unsettled" | "history">;
+export type PodRecord = Omit<PodDocument, "_id" | "identity" | "deleteBegun" | "deploymentUid" | "unsettled" | "history">;
 
 /** What a generation of a pod starts with. */
 export type NewPod = Pick<
   PodDocument,
-  "owner" | "name" | "generation" | "namespace" | "deployment" | "image" | "resources" | "labels" | "host"
+  "owner" | "name" | "generation" | "namespace" | "identity" | "image" | "resources" | "labels" | "host"
 >;
 
 /** What a write may change. */
@@ -33,7 +33,15 @@ const visiblePod = visible(["status", "generation"]);
 
 /** The part of a pod's document that callers see. */
 export function toPodRecord(document: PodDocument): PodRecord {
-  const { _id, deployment: _deployment, deploymentUid: _uid, unsettled: _unsettled, history: _history, ...record } = document;
+  const {
+    _id,
+    identity: _identity,
+    deleteBegun: _begun,
+    deploymentUid: _uid,
+    unsettled: _unsettled,
+    history: _history,
+    ...record
+  } = document;
   return record;
 }
 
@@ -105,6 +113,7 @@ export function createPodStore(model: Model<PodDocument>) {
 
 const fresh = {
   status: "created",
+  deleteBegun: false,
   namespaceUid: null,
   deploymentUid: null,
   podName: null,

@@ -1,0 +1,62 @@
+import type { Command } from "commander";
+import { addressOf, collectPair, finish, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
+import { podLines } from "../output.ts";
+
+type Options = OwnerOptions & {
+  image?: string;
+  memory?: string;
+  cpu?: string;
+  memoryRequests?: string;
+  cpuRequests?: string;
+  env?: Record<string, string>;
+  label?: Record<string, string>;
+  user?: number;
+  storage?: string;
+  timeoutMs?: number;
+  idempotencyKey?: string;
+  detach?: boolean;
+  json?: boolean;
+};
+
+/** `podq create`: makes an owner's pod, or brings it to run. */
+export function addCreate(program: Command, context: CliContext): void {
+  withOwner(program.command("create").description("make an owner's pod, or bring it to run"))
+    .option("--image <reference>", "image of the pod (default gitpod/workspace-full:latest)")
+    .option("--memory <quantity>", "memory limit (default 200Mi)")
+    .option("--cpu <quantity>", "cpu limit (default 200m)")
+    .option("--memory-requests <quantity>", "memory request (default 100Mi)")
+    .option("--cpu-requests <quantity>", "cpu request (default 100m)")
+    .option("--env <KEY=VALUE>", "variable of the pod's main process; again for more", collectPair)
+    .option("--label <KEY=VALUE>", "label; again for more", collectPair)
+    .option("--user <uid>", "uid, gid and fsGroup (default 1000)", wholeNumber)
+    .option("--storage <quantity>", "size limit of /workspace (default 10Gi)")
+    .option("--timeout-ms <ms>", "time to get it to run (default 300000)", wholeNumber)
+    .option("--idempotency-key <key>", "the same key with the same request is the first job again")
+    .option("--detach", "print the job's id and do not wait")
+    .option("--json", "print JSON")
+    .argument("[command...]", "main process of the pod, as an argv after --")
+    .action(async (command: string[], options: Options) => {
+      const { memory, cpu, memoryRequests, cpuRequests, image, env, label, user, storage, timeoutMs, idempotencyKey } = options;
+      const resources = given({ memory, cpu, memoryRequests, cpuRequests });
+      const labels = label;
+      const request = given({
+        image,
+        env,
+        user,
+        storage,
+        timeoutMs,
+        idempotencyKey,
+        labels,
+        command: command.length === 0 ? undefined : command,
+      });
+      const address = addressOf(options);
+      await withPodq(async (podq) => finish(context, await podq.pod(address).create({ ...request, resources }), options, podLines));
+    });
+}
+
+type Given<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+
+/** Without what was not given. */
+export function given<T extends object>(options: T): Given<T> {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Given<T>;
+}

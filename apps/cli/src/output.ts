@@ -1,0 +1,75 @@
+import { once } from "node:events";
+import type { JobStatus, PodRecord } from "@podq/client";
+
+/** Where a command reads and writes: stdout is data, stderr is talk. */
+export type Io = { stdin: NodeJS.ReadableStream; stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
+
+/** Writes bytes, and waits while the reader is slow. */
+export async function write(stream: NodeJS.WriteStream, data: string | Uint8Array): Promise<void> {
+  if (!stream.write(data)) await once(stream, "drain");
+}
+
+/** One JSON value. */
+export function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
+/** A table with a head line, columns as wide as they need to be. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const all = [head, ...rows];
+  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map(
+      (row) =>
+        `${row
+          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+          .join("  ")
+          .trimEnd()}\n`,
+    )
+    .join("");
+}
+
+/** How long ago, in the largest unit that fits. */
+export function age(since: Date, now: Date = new Date()): string {
+  const seconds = Math.max(0, Math.round((now.getTime() - since.getTime()) / 1_000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7_200) return `${Math.floor(seconds / 60)}m`;
+  return seconds < 172_800 ? `${Math.floor(seconds / 3_600)}h` : `${Math.floor(seconds / 86_400)}d`;
+}
+
+/** Whose pod it is, as in `project/p1`, and its name where it is not the default one. */
+export function ownerOf({ owner, name }: Pick<PodRecord | JobStatus, "owner" | "name">): string {
+  const who = owner.project === undefined ? `conversation/${owner.conversation}` : `project/${owner.project}`;
+  return name === "default" ? who : `${who}/${name}`;
+}
+
+/** A pod's record for people. */
+export function podLines(pod: PodRecord): string {
+  const lines: [string, string | null][] = [
+    ["pod", ownerOf(pod)],
+    ["status", pod.status],
+    ["error", pod.error && `${pod.error.code}: ${pod.error.message}`],
+    ["image", pod.image],
+    ["namespace", pod.namespace],
+    ["pod name", pod.podName],
+    ["access url", pod.service.accessUrl],
+    ["differs in", pod.differs.length === 0 ? null : pod.differs.join(", ")],
+  ];
+  return lines.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(11)} ${value}\n`])).join("");
+}
+
+/** A job's status for people. */
+export function jobLines(job: JobStatus): string {
+  const lines: [string, string | null][] = [
+    ["job", job.id],
+    ["kind", job.kind],
+    ["pod", ownerOf(job)],
+    ["state", job.state],
+    ["in line", job.position === null ? null : `${job.position} before it`],
+    ["error", job.error && `${job.error.code}: ${job.error.message}`],
+    ["attempts", String(job.attempts.length)],
+    ["accepted", job.createdAt.toISOString()],
+    ["ended", job.endedAt?.toISOString() ?? null],
+  ];
+  return lines.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)} ${value}\n`])).join("");
+}

@@ -1,0 +1,23 @@
+import { Command } from "commander";
+import { addCreate } from "./commands/create.ts";
+import { addDelete } from "./commands/delete.ts";
+import { addExec } from "./commands/exec.ts";
+import { addRecords } from "./commands/records.ts";
+import { addServers } from "./commands/servers.ts";
+import type { CliContext } from "./context.ts";
+
+/** The whole `podq` command. Wrong use is thrown as a CommanderError. */
+export function createProgram(context: CliContext): Command {
+  const program = new Command("podq")
+    .description("Workspace pods on Kubernetes as background jobs")
+    .exitOverride()
+    .configureOutput({ writeErr: () => undefined }) // wrong use is told in one line, by whoever catches it
+    .configureHelp({ showGlobalOptions: true })
+    .helpCommand(false);
+  addCreate(program, context);
+  addExec(program, context);
+  addDelete(program, context);
+  addRecords(program, context);
+  addServers(program, context);
+  return program;
+}

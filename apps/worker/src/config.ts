@@ -1,0 +1,124 @@
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+
+const wholeNumber = (name: string, fallback: number, min: number, max: number): z.ZodType<number> =>
+  z.coerce
+    .number({ error: `${name} must be a whole number` })
+    .int()
+    .min(min)
+    .max(max)
+    .default(fallback);
+const milliseconds = (fallback: number, min = 100): z.ZodType<number> => wholeNumber("a duration", fallback, min, 604_800_000);
+const text = z.string().min(1);
+
+// Names, defaults and bounds of every variable that a worker reads; `.env.example` lists them.
+const schema = z.object({
+  REDIS_URL: z.url({ protocol: /^rediss?$/ }).default("redis://127.0.0.1:6379"),
+  MONGODB_URI: z
+    .string()
+    .regex(/^mongodb(\+srv)?:\/\//, { error: "must begin with mongodb:// or mongodb+srv://" })
+    .default("mongodb://127.0.0.1:27017/podq?replicaSet=rs0"),
+  PODQ_PREFIX: text.default("bull"),
+  PODQ_INSTALLATION: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9-]{0,22}[a-z0-9])?$/, { error: "must be a DNS label of at most 24 characters" })
+    .default("podq"),
+  PODQ_ACCESS_HOST: text.optional(),
+  PODQ_KUBECTL: text.default("kubectl"),
+  PODQ_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
+  PODQ_CONCURRENCY: wholeNumber("a number of jobs", 64, 1, 1_000),
+  PODQ_LEASE_MS: milliseconds(10_000, 500),
+  PODQ_STALL_CHECK_MS: milliseconds(5_000),
+  PODQ_SWEEP_MS: milliseconds(5_000),
+  PODQ_GRACE_MS: milliseconds(30_000, 0),
+  PODQ_RETENTION_MS: wholeNumber("a duration", 7 * 86_400_000, 60_000, 366 * 86_400_000),
+  PODQ_BACKLOG: wholeNumber("a number of jobs", 1_000, 1, 1_000_000),
+  K8S_SSH_HOST: text.default("127.0.0.1"),
+  K8S_SSH_PORT: wholeNumber("a port", 22, 1, 65_535),
+  K8S_SSH_USERNAME: text.default("root"),
+  K8S_SSH_KEY_FILE: text.default(() => join(homedir(), ".ssh/id_rsa")),
+  K8S_SSH_KEY_STRING: text.optional(),
+  K8S_SSH_KEY_PASSPHRASE: text.optional(),
+  K8S_SSH_KNOWN_HOSTS: text.default(() => join(homedir(), ".ssh/known_hosts")),
+  K8S_SSH_TRUST_NEW_HOST: z.enum(["0", "1"]).default("0"),
+  K8S_SSH_CONNECTIONS: wholeNumber("a number of connections", 4, 1, 64),
+  K8S_SSH_CHANNELS: wholeNumber("a number of channels", 5, 1, 64),
+  K8S_SSH_SESSION_CONNECTIONS: wholeNumber("a number of connections", 8, 1, 64),
+  K8S_SSH_SESSION_CHANNELS: wholeNumber("a number of channels", 8, 1, 64),
+});
+
+/** The settings of a worker, checked and complete. Holds secrets: never logged. */
+export type WorkerConfig = Readonly<{
+  redisUrl: string;
+  mongodbUri: string;
+  prefix: string;
+  installation: string;
+  accessHost: string | undefined;
+  kubectl: string;
+  logLevel: string;
+  concurrency: number;
+  leaseMs: number;
+  stallCheckMs: number;
+  sweepMs: number;
+  graceMs: number;
+  retentionMs: number;
+  maxBacklog: number;
+  ssh: Readonly<{
+    host: string;
+    port: number;
+    username: string;
+    keyFile: string;
+    keyString: string | undefined;
+    passphrase: string | undefined;
+    knownHosts: string;
+    trustNewHost: boolean;
+    commands: { connections: number; channels: number };
+    sessions: { connections: number; channels: number };
+  }>;
+}>;
+
+/** A setting that cannot be used: the message names the variable and what it expects. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly code = "config-invalid";
+}
+
+/** Reads the settings from the environment; an empty variable counts as unset. Throws ConfigError. */
+export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig {
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ""));
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const lines = parsed.error.issues.map((issue) => `${issue.path.join(".")}: ${issue.message}`); // never the value, which may be a secret
+    throw new ConfigError(`wrong settings; ${lines.join("; ")}`);
+  }
+  const c = parsed.data;
+  return Object.freeze({
+    redisUrl: c.REDIS_URL,
+    mongodbUri: c.MONGODB_URI,
+    prefix: c.PODQ_PREFIX,
+    installation: c.PODQ_INSTALLATION,
+    accessHost: c.PODQ_ACCESS_HOST,
+    kubectl: c.PODQ_KUBECTL,
+    logLevel: c.PODQ_LOG_LEVEL,
+    concurrency: c.PODQ_CONCURRENCY,
+    leaseMs: c.PODQ_LEASE_MS,
+    stallCheckMs: c.PODQ_STALL_CHECK_MS,
+    sweepMs: c.PODQ_SWEEP_MS,
+    graceMs: c.PODQ_GRACE_MS,
+    retentionMs: c.PODQ_RETENTION_MS,
+    maxBacklog: c.PODQ_BACKLOG,
+    ssh: Object.freeze({
+      host: c.K8S_SSH_HOST,
+      port: c.K8S_SSH_PORT,
+      username: c.K8S_SSH_USERNAME,
+      keyFile: c.K8S_SSH_KEY_FILE,
+      keyString: c.K8S_SSH_KEY_STRING,
+      passphrase: c.K8S_SSH_KEY_PASSPHRASE,
+      knownHosts: c.K8S_SSH_KNOWN_HOSTS,
+      trustNewHost: c.K8S_SSH_TRUST_NEW_HOST === "1",
+      commands: { connections: c.K8S_SSH_CONNECTIONS, channels: c.K8S_SSH_CHANNELS },
+      sessions: { connections: c.K8S_SSH_SESSION_CONNECTIONS, channels: c.K8S_SSH_SESSION_CHANNELS },
+    }),
+  });
+}

@@ -1,0 +1,66 @@
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+import { createLine, type Line } from "@podq/client/line";
+import { connectRedis, createDispatcher, openListener, startConsumer, type Consumer } from "@podq/queue";
+import type { Store } from "@podq/store";
+import type { Logger } from "pino";
+import type { WorkerConfig } from "./config.ts";
+import { execute, type Executor } from "./execute.ts";
+import { createLeases } from "./leases.ts";
+import { startSweeper } from "./sweep.ts";
+
+/** What of a worker's settings its engine reads. */
+export type EngineConfig = Pick<WorkerConfig, "redisUrl" | "prefix" | "concurrency" | "leaseMs" | "stallCheckMs" | "sweepMs">;
+
+/** The part of a worker that takes jobs, keeps their leases and sweeps; what a job does is its handlers' matter. */
+export type Engine = {
+  readonly worker: string;
+  /** Takes nothing more, leaves what runs to other workers, and closes. */
+  stop: () => Promise<void>;
+};
+
+/** Starts an engine. `handlersOf` is given what handlers may use of it. Throws QueueError. */
+export async function startEngine(
+  config: EngineConfig,
+  store: Store,
+  handlersOf: (line: Line) => Executor["handlers"],
+  log: Logger,
+): Promise<Engine> {
+  const { redisUrl, prefix, concurrency, leaseMs, stallCheckMs, sweepMs } = config;
+  const worker = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
+  const dispatcher = createDispatcher(await connectRedis(redisUrl, "caller"), prefix);
+  const redis = await connectRedis(redisUrl, "worker").catch(async (error: unknown) => {
+    await dispatcher.close();
+    throw error;
+  });
+  const line = createLine(store, dispatcher, (error, job) => log.warn({ err: error, job }, "Redis failed; the sweeper will wake the job"));
+  const leases = createLeases(store.jobs, worker, leaseMs, log);
+  const listener = openListener(redisUrl, prefix);
+  await listener.onOrder(({ jobId }) => leases.look(jobId));
+
+  const executor: Executor = { store, line, leases, consumer: () => consumer, handlers: handlersOf(line), worker, leaseMs, log };
+  const consumer: Consumer = startConsumer({
+    redis,
+    prefix,
+    concurrency,
+    lockMs: leaseMs,
+    stallCheckMs,
+    handle: async (delivery) => execute(executor, delivery),
+    onError: (error) => log.warn({ err: error }, "queue"),
+  });
+  const sweeper = startSweeper({ store, line, worker, everyMs: sweepMs, log });
+
+  return {
+    worker,
+    async stop() {
+      const drained = consumer.close();
+      leases.detachAll("the worker is shutting down");
+      await sweeper.stop();
+      await drained;
+      leases.stop();
+      listener.close();
+      await dispatcher.close();
+      redis.disconnect();
+    },
+  };
+}

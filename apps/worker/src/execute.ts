@@ -1,0 +1,154 @@
+import { isTerminal } from "@podq/jobs";
+import { cancelsPending, type Line } from "@podq/client/line";
+import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
+import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
+import type { Logger } from "pino";
+import type { Hold, Leases } from "./leases.ts";
+import { failureOf, outcomeOf, type Outcome } from "./outcome.ts";
+import { recordDelivery } from "./record.ts";
+
+/** One attempt at a job, as its handler sees it. */
+export type Attempt = { job: JobDocument; pod: PodDocument | null; hold: Hold; log: Logger };
+
+/** Does the work of one kind of job. Returns how it ended, or throws what {@link failureOf} understands. */
+export type Handler = (attempt: Attempt) => Promise<Outcome>;
+
+/** What the life of a job is made of. */
+export type Executor = {
+  store: Store;
+  line: Line;
+  leases: Leases;
+  consumer: () => Pick<Consumer, "active">;
+  handlers: Record<JobDocument["kind"], Handler>;
+  worker: string;
+  leaseMs: number;
+  log: Logger;
+};
+
+/** One job's life: found -> its turn -> claimed -> worked on -> its end saved -> told -> the next woken. */
+export async function execute(executor: Executor, delivery: Delivery): Promise<Disposition> {
+  const { store, line, worker, leaseMs } = executor;
+  const recorded = await recordDelivery(store, executor.consumer(), delivery);
+  if (recorded.kind === "none") {
+    executor.log.warn({ dispatchId: delivery.dispatchId, ...recorded.summary }, "refused");
+    return { kind: "done", value: recorded.summary };
+  }
+  const { job } = recorded;
+  if (isTerminal(job.state)) return { kind: "done", value: summaryOf(job) };
+  if (!(await line.mayRun(job))) return waitInLine(executor, job);
+
+  const pod = await store.pods.get(job.podKey); // after the look at the line: what earlier jobs did to the pod is in it
+  const claimed = await store.jobs.claim(job, worker, leaseMs, targetOf(job, pod));
+  if (claimed === null) return unclaimed(executor, job._id);
+  const log = executor.log.child({ job: job._id, kind: job.kind, pod: job.podKey, attempt: claimed.attempt });
+  log.info("attempt begins");
+  await line.nudge(job._id);
+
+  const hold = executor.leases.hold({ id: job._id, attempt: claimed.attempt }, claimed.cancel?.reason ?? null);
+  try {
+    const outcome = await attempt(executor, { job: claimed, pod, hold, log });
+    return await settle(executor, claimed, hold, outcome, log);
+  } finally {
+    hold.drop();
+  }
+}
+
+async function attempt(executor: Executor, work: Attempt): Promise<Outcome> {
+  const { job, hold, log } = work;
+  try {
+    return await executor.handlers[job.kind](work);
+  } catch (error) {
+    if (hold.detach.aborted) return { kind: "release", why: reasonOf(hold.detach) };
+    if (hold.cancel.aborted)
+      return {
+        kind: "end",
+        state: "cancelled",
+        result: null,
+        error: { code: "cancelled", message: reasonOf(hold.cancel) },
+        why: "cancelled",
+      };
+    const failure = failureOf(error);
+    log.warn({ err: error, code: failure.code }, "attempt failed");
+    return outcomeOf(failure, { n: job.attempt, max: job.maxAttempts, deadlineAt: job.deadlineAt });
+  }
+}
+
+async function settle(executor: Executor, job: JobDocument, hold: Hold, outcome: Outcome, log: Logger): Promise<Disposition> {
+  const { store, line } = executor;
+  const saved = hold.lost ? null : await save(store, hold, outcome);
+  if (saved === null && outcome.kind === "retry" && !hold.lost) {
+    // The one thing that makes a retry impossible while the attempt holds: a cancel came.
+    const why = {
+      state: "cancelled",
+      result: null,
+      error: { code: "cancelled", message: "cancelled while it was to be tried again" },
+      why: "cancelled",
+    } as const;
+    return settle(executor, job, hold, { kind: "end", ...why }, log);
+  }
+  if (saved === null) {
+    log.warn("this attempt is over; another worker has the job");
+    return unclaimed(executor, job._id);
+  }
+  log.info({ state: saved.state, code: saved.error?.code, outcome: outcome.kind }, "attempt ends");
+  await line.nudge(job._id);
+  if (outcome.kind === "release") return { kind: "handover" };
+  if (outcome.kind === "retry")
+    return { kind: "park", forMs: outcome.delayMs, lookAgain: async () => (await store.jobs.get(job._id))?.cancel != null };
+  if (job.stdinBytes !== null) await store.input.remove(job._id);
+  await line.wakeNext(job.podKey);
+  return { kind: "done", value: summaryOf(saved) };
+}
+
+async function save(store: Store, { claim }: Hold, outcome: Outcome): Promise<JobDocument | null> {
+  switch (outcome.kind) {
+    case "end":
+      return store.jobs.end(claim, outcome);
+    case "retry":
+      return store.jobs.retry(claim, outcome.delayMs, `${outcome.error.code}: ${outcome.error.message}`);
+    case "release":
+      return store.jobs.release(claim, outcome.why);
+    case "fenced":
+      return null;
+  }
+}
+
+async function waitInLine({ line, store }: Executor, job: JobDocument): Promise<Disposition> {
+  if (cancelsPending(job)) {
+    const reason = `job ${job._id} deletes the pod and cancels what is before it`;
+    await Promise.all((await store.jobs.pending(job)).map(async ({ _id }) => line.cancel(_id, reason)));
+  }
+  return { kind: "park", lookAgain: async () => line.mayRun(job) };
+}
+
+// Somebody else has the job or its pod, or it is not due, or its time is over: the record says which.
+async function unclaimed({ store, line }: Executor, id: string): Promise<Disposition> {
+  await Promise.all((await store.jobs.expire(1, id)).map(async (job) => Promise.all([line.nudge(job._id), line.wakeNext(job.podKey)])));
+  const job = await store.jobs.get(id);
+  if (job === null) return { kind: "done", value: { jobId: id, state: "failed", code: "not-found" } };
+  if (isTerminal(job.state)) return { kind: "done", value: summaryOf(job) };
+  const until = job.state === "running" ? job.leaseUntil : job.notBefore;
+  const forMs = Math.max(100, (until?.getTime() ?? 0) - Date.now() + 50);
+  const seen = job.version;
+  return { kind: "park", forMs: Math.min(forMs, 60_000), lookAgain: async () => ((await store.jobs.get(id))?.version ?? seen) !== seen };
+}
+
+function targetOf(job: JobDocument, pod: PodDocument | null): Target | null {
+  if (job.kind !== "exec" || pod === null || pod.podName === null || pod.podUid === null || pod.status !== "running") return null;
+  return { podName: pod.podName, podUid: pod.podUid };
+}
+
+function summaryOf(job: JobDocument): Summary {
+  const { exitCode } = (job.result ?? {}) as { exitCode?: number | null };
+  return {
+    jobId: job._id,
+    state: job.state,
+    ...(typeof exitCode === "number" ? { exitCode } : {}),
+    ...(job.error === null ? {} : { code: job.error.code }),
+  };
+}
+
+/** The words an abort was given. */
+export function reasonOf(signal: AbortSignal): string {
+  return signal.reason instanceof Error ? signal.reason.message : String(signal.reason);
+}

@@ -1,0 +1,51 @@
+import type { Params } from "@podq/jobs";
+import { KubeError, type Pods } from "@podq/kube";
+import { toPodRecord, type JobDocument, type NewPod, type PodDocument, type Store } from "@podq/store";
+import type { Handler } from "../execute.ts";
+import { failurePatch, keyOf, newPod, patchOf, type Place } from "./place.ts";
+
+/** Makes a pod, or brings it to run. Its result is the pod's record. */
+export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
+  return async ({ job, pod, hold, log }) => {
+    const { image, resources, env, command, user, storage, timeoutMs } = job.params as Params<"create">;
+    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs };
+    const spec = { image, resources, env: env ?? {}, labels: job.labels, user, storage, ...(command === undefined ? {} : { command }) };
+    const next = (generation: number, found?: NewPod["identity"]): NewPod => newPod(job, place, generation, { image, resources }, found);
+
+    let record = await currentGeneration(store, pods, job, pod, next, control);
+    for (;;) {
+      if (record === null) return { kind: "fenced" };
+      try {
+        const observed = await pods.create(record.identity, spec, control);
+        const labels = observed.differs.includes("labels") ? record.labels : job.labels;
+        const seen = { image: observed.image ?? image, resources: observed.resources ?? resources, labels, error: null };
+        const saved = await store.pods.patch(record, { ...patchOf(observed, place), ...seen });
+        return saved === null
+          ? { kind: "fenced" }
+          : { kind: "end", state: "succeeded", result: toPodRecord(saved), error: null, why: "the pod runs" };
+      } catch (error) {
+        if (!(error instanceof KubeError)) throw error;
+        const failed = await store.pods.patch(record, failurePatch(error, place));
+        if (error.code !== "namespace-terminating") throw error;
+        log.info({ namespace: record.namespace }, "the namespace is on its way out: making the next generation instead");
+        record = failed && (await store.pods.renew(failed, next(failed.generation + 1)));
+      }
+    }
+  };
+}
+
+/** The record of the generation that shall run: found, adopted, or begun. Null: another worker is at it. */
+async function currentGeneration(
+  store: Pick<Store, "pods">,
+  pods: Pods,
+  job: JobDocument,
+  pod: PodDocument | null,
+  next: (generation: number, found?: NewPod["identity"]) => NewPod,
+  control: { signal: AbortSignal; timeoutMs: number },
+): Promise<PodDocument | null> {
+  if (pod !== null) return pod.status === "deleted" || pod.deleteBegun ? store.pods.renew(pod, next(pod.generation + 1)) : pod;
+  const { current, highest } = await pods.find(keyOf(job), control);
+  if (current === undefined) return store.pods.insert(job.podKey, next(highest + 1));
+  const { namespaceUid: _uid, ...identity } = current;
+  return store.pods.insert(job.podKey, next(identity.generation, identity));
+}

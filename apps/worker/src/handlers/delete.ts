@@ -1,0 +1,50 @@
+import type { Params } from "@podq/jobs";
+import { KubeError, type Pods } from "@podq/kube";
+import { toPodRecord, type Store } from "@podq/store";
+import type { Handler } from "../execute.ts";
+import { failurePatch, keyOf, type Place } from "./place.ts";
+
+/** Deletes a pod with its namespace. Its result is the pod's record, or null if there never was one. */
+export function deleteHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
+  return async ({ job, pod, hold }) => {
+    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: (job.params as Params<"delete">).timeoutMs };
+    if (pod === null) {
+      const { current } = await pods.find(keyOf(job), control);
+      if (current !== undefined) await pods.delete(current, control);
+      return {
+        kind: "end",
+        state: "succeeded",
+        result: null,
+        error: null,
+        why: current === undefined ? "there is no such pod" : "it had no record, and is gone",
+      };
+    }
+    if (pod.status === "deleted")
+      return { kind: "end", state: "succeeded", result: toPodRecord(pod), error: null, why: "it was deleted before" };
+    const going = await store.pods.patch(pod, { status: "deleting", deleteBegun: true });
+    if (going === null) return { kind: "fenced" };
+    try {
+      const { namespace, identity, namespaceUid, deploymentUid } = going;
+      await pods.delete(
+        { namespace, deployment: identity.deployment, namespaceUid: namespaceUid ?? undefined, deploymentUid: deploymentUid ?? undefined },
+        control,
+      );
+    } catch (error) {
+      if (error instanceof KubeError) await store.pods.patch(going, { ...failurePatch(error, place), status: "error" });
+      throw error;
+    }
+    const gone = await store.pods.patch(going, {
+      status: "deleted",
+      podName: null,
+      podUid: null,
+      service: { nodePort: null, accessUrl: null, ports: [] },
+      differs: [],
+      error: null,
+      stoppedAt: new Date(),
+      observedAt: new Date(),
+    });
+    return gone === null
+      ? { kind: "fenced" }
+      : { kind: "end", state: "succeeded", result: toPodRecord(gone), error: null, why: "it is gone" };
+  };
+}

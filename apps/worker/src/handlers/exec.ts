@@ -1,0 +1,201 @@
+import type { ExecRecord, Failure, Params } from "@podq/jobs";
+import type { Line } from "@podq/client/line";
+import type { ExecOutcome, ExecRequest, Execs, Pods } from "@podq/kube";
+import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
+import { reasonOf, type Attempt, type Handler } from "../execute.ts";
+import { backoffMs, outcomeOf, type Outcome } from "../outcome.ts";
+import { openOutput } from "../output.ts";
+import { patchOf, type Place } from "./place.ts";
+
+/** What running commands takes. */
+export type ExecMeans = { store: Store; line: Line; pods: Pods; execs: Execs; place: Place };
+
+// The runner ends the command at its time-out with nobody connected. So long after that nothing can be running any more.
+const settledAfterMs = 60_000;
+const observeTimeoutMs = 15_000;
+
+/** Runs a command in a pod. Its result is an {@link ExecRecord}; the output is in the chunks. */
+export function execHandler(means: ExecMeans): Handler {
+  return async (attempt) => {
+    const { job, pod, hold } = attempt;
+    if (job.target === null) return notRunning(job, pod);
+    // An earlier attempt may have started the command in a pod that is not there any more.
+    if (job.target.podUid !== pod?.podUid)
+      return ended("lost", { code: "pod-replaced", message: `pod ${job.target.podName}, in which it may have run, was replaced` });
+    for (let current = job; ;) {
+      const outcome = await runOnce(means, { ...attempt, job: current, pod });
+      if (outcome.kind !== "replaced") return outcome;
+      const moved = await means.store.jobs.retarget(hold.claim, outcome.target);
+      if (!moved) return { kind: "fenced" };
+      current = { ...current, target: outcome.target };
+    }
+  };
+}
+
+type Replaced = { kind: "replaced"; target: Target };
+
+async function runOnce(means: ExecMeans, attempt: Attempt & { pod: PodDocument }): Promise<Outcome | Replaced> {
+  const { store, line, execs } = means;
+  const { job, pod, hold, log } = attempt;
+  const output = await openOutput(store, line, { id: job._id, run: job.run }, job.attempt === 1);
+  const target = { namespace: pod.namespace, pod: job.target!.podName, podUid: job.target!.podUid };
+  const outcome = await execs.run(target, requestOf(job, pod, output.stored, store), {
+    cancel: hold.cancel,
+    detach: hold.detach,
+    onOutput: output.write,
+  });
+  log.debug({ outcome: outcome.kind }, "exec");
+  if (outcome.kind !== "unreachable" && pod.unsettled.length > 0) await store.pods.removeUnsettled(job.podKey, pod.unsettled);
+  return conclude(means, attempt, outcome);
+}
+
+async function conclude(means: ExecMeans, attempt: Attempt & { pod: PodDocument }, outcome: ExecOutcome): Promise<Outcome | Replaced> {
+  const { job, hold } = attempt;
+  const attached = job.attempt - 1;
+  switch (outcome.kind) {
+    case "ended":
+      return endOf({ ...recordOf(outcome), attached }, outcome.why, job, hold.cancel);
+    case "failed":
+      if (outcome.code === "pod-not-running") return podGone(means, attempt, outcome.message);
+      return ended("failed", { code: outcome.code, message: outcome.message });
+    case "detached":
+      return { kind: "release", why: reasonOf(hold.detach) };
+    case "lost":
+      return lose(means, attempt, { code: outcome.code, message: outcome.message }, outcome, outcome.settled);
+    case "unreachable":
+      return unreachable(means, attempt, outcome);
+  }
+}
+
+async function unreachable(
+  means: ExecMeans,
+  attempt: Attempt & { pod: PodDocument },
+  outcome: ExecOutcome & { kind: "unreachable" },
+): Promise<Outcome | Replaced> {
+  const { job } = attempt;
+  const error = { code: outcome.code, message: outcome.message };
+  const startedAt = job.startedAt?.getTime() ?? Date.now();
+  const { timeoutMs } = job.params as Params<"exec">;
+  const mayHaveStarted = outcome.mayHaveStarted || job.attempt > 1;
+  if (!mayHaveStarted) return outcomeOf(error, { n: job.attempt, max: job.maxAttempts, deadlineAt: job.deadlineAt });
+  // What may be running is looked after until its own time-out is surely over, however many attempts that takes.
+  if (Date.now() < startedAt + timeoutMs + settledAfterMs) return { kind: "retry", delayMs: backoffMs(job.attempt), error };
+  const message = `the way to the pod stayed down beyond the command's time-out (${error.message})`;
+  return lose(means, attempt, { code: "outcome-unknown", message }, { stdoutBytes: 0, stderrBytes: 0 }, false);
+}
+
+// The pod that the record names is not there. Nothing was started in this attempt; an earlier one may have.
+async function podGone(means: ExecMeans, attempt: Attempt & { pod: PodDocument }, message: string): Promise<Outcome | Replaced> {
+  const { job, pod, hold } = attempt;
+  const { namespace, identity, namespaceUid, deploymentUid } = pod;
+  const ref = {
+    namespace,
+    deployment: identity.deployment,
+    namespaceUid: namespaceUid ?? undefined,
+    deploymentUid: deploymentUid ?? undefined,
+  };
+  const seen = await means.pods.observe(ref, { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: observeTimeoutMs });
+  await means.store.pods.patch(
+    pod,
+    seen.status === "absent"
+      ? { status: "error", error: { code: "not-found", message: "its objects are gone from the cluster", at: new Date() } }
+      : patchOf(seen, means.place),
+  );
+  if (job.attempt > 1) return lose(means, attempt, { code: "pod-replaced", message }, { stdoutBytes: 0, stderrBytes: 0 }, true);
+  if (seen.status !== "running" || seen.podName === undefined || seen.podUid === undefined || seen.podUid === job.target?.podUid)
+    return notRunning(job, pod);
+  return { kind: "replaced", target: { podName: seen.podName, podUid: seen.podUid } };
+}
+
+async function lose(
+  means: ExecMeans,
+  { job, hold, log }: Attempt,
+  error: Failure,
+  seen: { stdoutBytes: number; stderrBytes: number },
+  settled: boolean,
+): Promise<Outcome> {
+  // Noted before the job ends, while this pod's turn is held: the next job there must know.
+  if (!settled) await means.store.pods.addUnsettled(job.podKey, `${job._id}.${job.run}`);
+  if ((job.params as Params<"exec">).retryable && !hold.cancel.aborted && job.attempt < job.maxAttempts) {
+    log.info({ code: error.code }, "its outcome is lost, and it may be started again");
+    if ((await means.store.jobs.restart(hold.claim)) === null) return { kind: "fenced" };
+    return { kind: "retry", delayMs: backoffMs(job.attempt), error };
+  }
+  return ended("lost", error, { ...nothingKnown, ...pick(seen), attached: job.attempt - 1 });
+}
+
+function endOf(record: ExecRecord, why: "timeout" | "cancel" | undefined, job: JobDocument, cancel: AbortSignal): Outcome {
+  if (why === "cancel") return ended("cancelled", { code: "cancelled", message: reasonOf(cancel) }, record);
+  const { timeoutMs } = job.params as Params<"exec">;
+  if (why === "timeout")
+    return ended("failed", { code: "timed-out", message: `the command did not end within ${timeoutMs} ms and was ended` }, record);
+  return { kind: "end", state: "succeeded", result: record, error: null, why: `the command ended with ${record.exitCode}` };
+}
+
+const nothingKnown: ExecRecord = {
+  exitCode: null,
+  signal: null,
+  stdoutBytes: 0,
+  stderrBytes: 0,
+  atLeast: true,
+  truncated: false,
+  leftRunning: null,
+  startedAt: null,
+  endedAt: null,
+  attached: 0,
+  weaker: [],
+};
+
+function recordOf(outcome: ExecOutcome & { kind: "ended" }): ExecRecord {
+  const {
+    exitCode,
+    signal = null,
+    stdoutBytes,
+    stderrBytes,
+    atLeast = false,
+    truncated,
+    leftRunning,
+    startedAt,
+    endedAt,
+    weaker = [],
+  } = outcome;
+  return { exitCode, signal, stdoutBytes, stderrBytes, atLeast, truncated, leftRunning, startedAt, endedAt, attached: 0, weaker };
+}
+
+function pick({ stdoutBytes, stderrBytes }: { stdoutBytes: number; stderrBytes: number }): Pick<ExecRecord, "stdoutBytes" | "stderrBytes"> {
+  return { stdoutBytes, stderrBytes };
+}
+
+function ended(state: "failed" | "cancelled" | "lost", error: Failure, result: ExecRecord | null = null): Outcome {
+  return { kind: "end", state, result, error, why: error.message };
+}
+
+function notRunning(job: JobDocument, pod: PodDocument | null): Outcome {
+  const what = pod === null ? "was never created" : `is ${pod.status}${pod.error === null ? "" : ` (${pod.error.code})`}`;
+  return ended("failed", { code: "pod-not-running", message: `pod ${job.podKey} ${what}; create it first` });
+}
+
+function requestOf(
+  job: JobDocument,
+  pod: PodDocument,
+  stored: { stdout: number; stderr: number },
+  store: Pick<Store, "input">,
+): ExecRequest {
+  const { command, cwd, env, timeoutMs, graceMs, maxOutputBytes, parallel, trustKubectl } = job.params as Params<"exec">;
+  return {
+    jobId: job._id,
+    run: job.run,
+    attempt: job.attempt,
+    command,
+    cwd,
+    env: env ?? {},
+    ...(job.stdinBytes === null ? {} : { stdin: store.input.read(job._id) }),
+    timeoutMs,
+    graceMs,
+    maxOutputBytes,
+    exclusive: !parallel,
+    fence: pod.unsettled,
+    from: stored,
+    trustKubectl,
+  };
+}

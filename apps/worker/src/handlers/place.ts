@@ -1,0 +1,74 @@
+import { ownerParts } from "@podq/jobs";
+import { podNames, type KubeCode, type KubeError, type PodObservation } from "@podq/kube";
+import type { JobDocument, NewPod, PodDocument, PodPatch } from "@podq/store";
+
+/** Where this worker's pods are, and how they are reached. */
+export type Place = { installation: string; host: PodDocument["host"]; accessHost: string | undefined };
+
+/** Which pod a job is about, before it has a generation. */
+export function keyOf(job: JobDocument): { kind: "project" | "conversation"; id: string; name: string } {
+  return { ...ownerParts(job.owner), name: job.name };
+}
+
+/** The start of a pod's record in a generation, under the names given or new ones. */
+export function newPod(
+  job: JobDocument,
+  place: Place,
+  generation: number,
+  spec: Pick<NewPod, "image" | "resources">,
+  found?: NewPod["identity"],
+): NewPod {
+  const identity = found ?? podNames({ installation: place.installation, ...keyOf(job), generation });
+  return {
+    owner: job.owner,
+    name: job.name,
+    generation,
+    namespace: identity.namespace,
+    identity,
+    host: place.host,
+    labels: job.labels,
+    ...spec,
+  };
+}
+
+/** What an observation changes in the record. */
+export function patchOf(observed: PodObservation, place: Place): PodPatch {
+  const { nodePort = null, ports } = observed.service;
+  const address = place.accessHost ?? observed.nodeAddress;
+  return {
+    ...(observed.status === "absent" ? {} : { status: observed.status }),
+    ...(observed.namespaceUid === undefined ? {} : { namespaceUid: observed.namespaceUid }),
+    ...(observed.deploymentUid === undefined ? {} : { deploymentUid: observed.deploymentUid }),
+    podName: observed.podName ?? null,
+    podUid: observed.podUid ?? null,
+    differs: observed.differs,
+    service: {
+      nodePort,
+      accessUrl: nodePort === null || address === undefined ? null : `http://${address}:${nodePort}`,
+      ports: ports.map((port) => ({ ...port, nodePort: port.nodePort ?? null })),
+    },
+    startedAt: observed.startedAt ?? null,
+    stoppedAt: observed.status === "stopped" ? new Date() : null,
+    observedAt: new Date(),
+  };
+}
+
+// Failures that say nothing about the pod: it is as it was, as far as anybody knows.
+const onTheWay: ReadonlySet<KubeCode> = new Set<KubeCode>([
+  "host-unreachable",
+  "host-key-mismatch",
+  "host-auth-failed",
+  "kubectl-missing",
+  "cluster-unreachable",
+  "forbidden",
+  "cancelled",
+  "internal",
+]);
+
+/** What a failed operation changes in the record. */
+export function failurePatch(error: KubeError, place: Place): PodPatch {
+  const seen = error.observation === undefined ? {} : patchOf(error.observation, place);
+  const code = error.code === "namespace-terminating" ? "namespace-stuck" : error.code;
+  const told = code === "cancelled" ? null : { code, message: error.message, at: new Date() };
+  return onTheWay.has(error.code) ? { ...seen, error: told } : { ...seen, status: "error", error: told };
+}

@@ -1,0 +1,85 @@
+import type { Code, Failure, TerminalState } from "@podq/jobs";
+import { KubeError, type KubeCode } from "@podq/kube";
+import { isUnreachable } from "@podq/store";
+
+/** What becomes of a job after an attempt. `why` goes into the attempt's record, in words. */
+export type Outcome =
+  | { kind: "end"; state: TerminalState; result: unknown; error: Failure | null; why: string }
+  | { kind: "retry"; delayMs: number; error: Failure }
+  | { kind: "release"; why: string } // left to another worker, which goes on where this one was
+  | { kind: "fenced" }; // the attempt is over: another worker has the job, and nothing may be written
+
+/** What a failure of this code leads to. */
+export type Verdict = "retry" | "fail" | "cancel" | "lost";
+
+// A new code without a verdict does not compile. What the cluster says about a pod is final: it is told within seconds, and a
+// later create repairs it. What fails on the way to the cluster is tried again.
+const verdicts: Record<Code, Verdict> = {
+  "invalid-request": "fail",
+  "owner-missing": "fail",
+  conflict: "fail",
+  "backlog-full": "fail",
+  "not-found": "fail",
+  unavailable: "retry",
+  "pod-not-running": "fail",
+  "image-not-found": "fail",
+  "image-invalid": "fail",
+  "image-pull-failed": "fail",
+  unschedulable: "fail",
+  "quota-exceeded": "fail",
+  "policy-violation": "fail",
+  "config-error": "fail",
+  "crash-loop": "fail",
+  "start-failed": "fail",
+  "oom-killed": "fail",
+  evicted: "retry",
+  "start-timeout": "fail",
+  "namespace-stuck": "fail",
+  "node-port-exhausted": "retry",
+  "timed-out": "fail",
+  cancelled: "cancel",
+  "cwd-not-found": "fail",
+  "journal-unavailable": "fail",
+  "no-shell": "fail",
+  "command-not-found": "fail",
+  "outcome-unknown": "lost",
+  "pod-replaced": "lost",
+  "host-unreachable": "retry",
+  "host-key-mismatch": "fail",
+  "host-auth-failed": "fail",
+  "kubectl-missing": "fail",
+  "cluster-unreachable": "retry",
+  forbidden: "fail",
+  "deadline-exceeded": "fail",
+  internal: "retry",
+};
+
+const firstDelayMs = 500;
+const longestDelayMs = 30_000;
+
+/** How long to wait before the attempt after the n-th: half a second, doubled each time up to 30 s, less up to half of it at random. */
+export function backoffMs(attempt: number, random: number = Math.random()): number {
+  return Math.round(Math.min(longestDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (1 - random / 2));
+}
+
+/** What a failed attempt leads to. A retry that may not be is the failure itself. */
+export function outcomeOf(error: Failure, attempt: { n: number; max: number; deadlineAt: Date }): Outcome {
+  const verdict = verdicts[error.code];
+  if (verdict === "cancel") return { kind: "end", state: "cancelled", result: null, error, why: error.message };
+  if (verdict === "lost") return { kind: "end", state: "lost", result: null, error, why: error.message };
+  if (verdict === "retry" && attempt.n < attempt.max && attempt.deadlineAt.getTime() > Date.now())
+    return { kind: "retry", delayMs: backoffMs(attempt.n), error };
+  return { kind: "end", state: "failed", result: null, error, why: error.message };
+}
+
+/** Any error as a code and a sentence. */
+export function failureOf(error: unknown): Failure {
+  const message = error instanceof Error ? error.message : String(error);
+  if (error instanceof KubeError) return { code: codeOf(error.code), message };
+  return { code: isUnreachable(error) ? "unavailable" : "internal", message };
+}
+
+// The one word of kube's that callers do not see: a create makes the next generation instead of waiting for a namespace to go.
+function codeOf(code: KubeCode): Code {
+  return code === "namespace-terminating" ? "namespace-stuck" : code;
+}

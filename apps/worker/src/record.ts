@@ -1,0 +1,86 @@
+import { createHash } from "node:crypto";
+import { isKind, parseRequest, podKey, RequestError, type Code, type JobRequest } from "@podq/jobs";
+import type { Consumer, Delivery, DispatchData, Summary } from "@podq/queue";
+import { StoreError, type JobDocument, type Store } from "@podq/store";
+import { z } from "zod";
+
+/** What a delivery turned out to be: a job that is accepted, or one that never will be. */
+export type Recorded = { kind: "job"; job: JobDocument } | { kind: "none"; summary: Summary };
+
+const plainId = /^[A-Za-z0-9._-]{1,64}$/;
+const ours = z.looseObject({ v: z.literal(1), jobId: z.string().min(1).max(200) });
+
+/**
+ * Finds the job of a delivery. A job that some other BullMQ client added is accepted here, by recording it; the older ones of
+ * the same pod that other workers have taken, and may not have recorded yet, are recorded before it, so that the order in
+ * which they were added is the order of the line.
+ */
+export async function recordDelivery(store: Store, consumer: Pick<Consumer, "active">, delivery: Delivery): Promise<Recorded> {
+  const data = ours.safeParse(delivery.data);
+  if (data.success) {
+    const { jobId }: Pick<DispatchData, "jobId"> = data.data;
+    const job = await store.jobs.get(jobId);
+    return job === null
+      ? { kind: "none", summary: { jobId, state: "failed", code: "not-found", message: "its record has expired; it was not run" } }
+      : { kind: "job", job };
+  }
+  const known = await store.jobs.get(jobIdOf(delivery));
+  if (known !== null) return { kind: "job", job: known };
+  const key = keyOf(delivery);
+  if (key !== null)
+    for (const other of await consumer.active()) {
+      if (other.dispatchId === delivery.dispatchId) break; // the list is in the order in which jobs were taken
+      if (keyOf(other) === key) await recordPlain(store, other);
+    }
+  return recordPlain(store, delivery);
+}
+
+async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> {
+  const jobId = jobIdOf(delivery);
+  const { kind, dispatchId, data } = delivery;
+  try {
+    if (!isKind(kind))
+      throw new RequestError(
+        "invalid-request",
+        `there is no kind of job ${JSON.stringify(kind.slice(0, 100))}; the name of a BullMQ job is its kind`,
+      );
+    const request: JobRequest = parseRequest(kind, data);
+    if (request.stdin !== null) await store.input.put(jobId, request.stdin);
+    return { kind: "job", job: await store.jobs.insert(jobId, request, { dispatchId }) };
+  } catch (error) {
+    const code = refusalCode(error);
+    if (code === null) throw error;
+    const message = (error as Error).message;
+    const address = addressOf(delivery);
+    if (address !== null) await store.jobs.refuse(jobId, address, { code, message }, dispatchId);
+    return { kind: "none", summary: { jobId, state: "failed", code, message } };
+  }
+}
+
+function refusalCode(error: unknown): Code | null {
+  if (error instanceof RequestError) return error.code;
+  return error instanceof StoreError && (error.code === "conflict" || error.code === "backlog-full") ? error.code : null;
+}
+
+// BullMQ counts its ids from 1 again after Redis was emptied, so its id alone is none.
+function jobIdOf({ dispatchId, timestamp }: Delivery): string {
+  const id = plainId.test(dispatchId) ? dispatchId : createHash("sha256").update(dispatchId).digest("hex").slice(0, 32);
+  return `${id}-${timestamp}`;
+}
+
+function keyOf(delivery: Delivery): string | null {
+  const address = addressOf(delivery);
+  return address === null || ours.safeParse(delivery.data).success ? null : podKey(address.owner, address.name);
+}
+
+// Whose job it would be, whether or not the rest of it is right.
+function addressOf({ kind, data }: Delivery): Pick<JobRequest, "kind" | "owner" | "name"> | null {
+  if (!isKind(kind) || typeof data !== "object" || data === null) return null;
+  try {
+    const { owner, name } = data as Record<string, unknown>;
+    const checked = parseRequest("delete", { owner, ...(name === undefined ? {} : { name }) });
+    return { kind, owner: checked.owner, name: checked.name };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,49 @@
+import type { Line } from "@podq/client/line";
+import type { Store } from "@podq/store";
+import type { Logger } from "pino";
+
+const expiredAtOnce = 500;
+
+/** Options of {@link startSweeper}: `everyMs` between two looks of the one worker that has the duty. */
+export type SweeperOptions = { store: Store; line: Line; worker: string; everyMs: number; log: Logger };
+
+/**
+ * Finds the jobs that somebody should be running and nobody is, and brings them back to BullMQ: what a producer could not
+ * dispatch, what Redis lost, what a dead worker held. One worker at a time has the duty, by a lease in MongoDB.
+ */
+export function startSweeper({ store, line, worker, everyMs, log }: SweeperOptions): { stop: () => Promise<void> } {
+  const stop = new AbortController();
+  let running = Promise.resolve();
+
+  const sweep = async (): Promise<void> => {
+    if (!(await store.leases.take("sweeper", worker, 3 * everyMs))) return;
+    const expired = await store.jobs.expire(expiredAtOnce);
+    for (const job of expired) {
+      log.warn({ job: job._id, pod: job.podKey }, "its deadline passed before it could run");
+      await Promise.all([line.nudge(job._id), line.wakeNext(job.podKey)]);
+    }
+    const stranded = await store.jobs.stranded();
+    if (stranded.length > 0) log.debug({ jobs: stranded.length }, "waking what should run");
+    for (const job of stranded) {
+      if (stop.signal.aborted) return;
+      await line.wake(job);
+    }
+  };
+
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    running = sweep()
+      .catch((error: unknown) => log.warn({ err: error }, "a sweep failed; the next one is due soon"))
+      .finally(() => (busy = false));
+  }, everyMs);
+
+  return {
+    async stop() {
+      stop.abort();
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
