@@ -22,7 +22,16 @@ function run(command, args, options) {
 }
 
 process.stderr.write(`podq: installing what the workspace needs (pnpm ${pnpm})\n`);
-const install = ["--yes", "--prefer-offline", `pnpm@${pnpm}`, "install", "--frozen-lockfile", "--prefer-offline", "--reporter=append-only", "--silent"];
+const install = [
+  "--yes",
+  "--prefer-offline",
+  `pnpm@${pnpm}`,
+  "install",
+  "--frozen-lockfile",
+  "--prefer-offline",
+  "--reporter=append-only",
+  "--silent",
+];
 if (run("npx", install, { stdio: ["ignore", 2, 2], env: { ...process.env, npm_config_loglevel: "error" } }) !== 0)
   fail(`the install failed; \`npx pnpm@${pnpm} install --frozen-lockfile\` shows why`);
 

@@ -13,9 +13,33 @@ export default defineConfig({
     reporters: ["default", new ClosingLine()],
     dangerouslyIgnoreUnhandledErrors: false,
     projects: [
-      { test: { ...shared, name: "unit", include: ["{apps,packages}/**/src/**/*.test.ts"], exclude: ["**/*.{int,cluster}.test.ts", "**/node_modules/**"] } },
-      { test: { ...shared, name: "integration", include: ["{apps,packages}/**/src/**/*.int.test.ts"], globalSetup: [".config/vitest.services.ts"], maxWorkers: 2 } },
-      { test: { ...shared, name: "cluster", include: ["{apps,packages}/**/src/**/*.cluster.test.ts"], globalSetup: [".config/vitest.services.ts"], testTimeout: 90_000, maxWorkers: 2 } },
+      {
+        test: {
+          ...shared,
+          name: "unit",
+          include: ["{apps,packages}/**/src/**/*.test.ts"],
+          exclude: ["**/*.{int,cluster}.test.ts", "**/node_modules/**"],
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "integration",
+          include: ["{apps,packages}/**/src/**/*.int.test.ts"],
+          globalSetup: [".config/vitest.services.ts"],
+          maxWorkers: 2,
+        },
+      },
+      {
+        test: {
+          ...shared,
+          name: "cluster",
+          include: ["{apps,packages}/**/src/**/*.cluster.test.ts"],
+          globalSetup: [".config/vitest.services.ts"],
+          testTimeout: 90_000,
+          maxWorkers: 2,
+        },
+      },
     ],
   },
 });

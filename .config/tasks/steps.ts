@@ -11,7 +11,9 @@ export async function runSteps(steps: readonly Step[]): Promise<number> {
   for (const { title, argv } of steps) {
     const started = performance.now();
     const code = await runTool(argv);
-    process.stderr.write(`podq: ${title} ${code === 0 ? "ok" : `failed (exit code ${code})`}, ${((performance.now() - started) / 1000).toFixed(1)} s\n`);
+    process.stderr.write(
+      `podq: ${title} ${code === 0 ? "ok" : `failed (exit code ${code})`}, ${((performance.now() - started) / 1000).toFixed(1)} s\n`,
+    );
     if (code !== 0) return code;
   }
   return 0;

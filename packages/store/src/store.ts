@@ -92,7 +92,7 @@ async function connect(uri: string, options: mongoose.ConnectOptions): Promise<C
 function asStoreError(error: unknown): StoreError {
   if (error instanceof StoreError) return error;
   const reason = error instanceof Error ? error.message : String(error);
-  if (error instanceof mongo.MongoParseError || error instanceof mongo.MongoAPIError)
+  if (error instanceof mongo.MongoAPIError || (error instanceof Error && error.name === "MongoParseError"))
     return new StoreError("unfit", `MONGODB_URI is not usable: ${reason}; it looks like mongodb://host:27017/podq?replicaSet=rs0`, {
       cause: error,
     });

@@ -1,0 +1,119 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { kinds, parseRequest, payloadJsonSchema, type Kind } from "./catalog.ts";
+import { RequestError } from "./errors.ts";
+import { podKey } from "./owner.ts";
+
+const owner = { project: "p1" };
+const refused = (kind: Kind, payload: unknown): RequestError => {
+  try {
+    parseRequest(kind, payload);
+  } catch (error) {
+    if (error instanceof RequestError) return error;
+    throw error;
+  }
+  throw new Error("it was taken");
+};
+
+describe("a request", () => {
+  it("has the documented defaults", () => {
+    expect(parseRequest("create", { owner })).toEqual({
+      kind: "create",
+      owner,
+      name: "default",
+      params: {
+        image: "gitpod/workspace-full:latest",
+        resources: { memory: "200Mi", cpu: "200m", memoryRequests: "100Mi", cpuRequests: "100m" },
+        env: {},
+        user: 1000,
+        storage: "10Gi",
+        timeoutMs: 300_000,
+      },
+      stdin: null,
+      idempotencyKey: null,
+      deadlineMs: 86_400_000,
+      maxAttempts: 25,
+      labels: {},
+    });
+    expect(parseRequest("exec", { owner, params: { command: ["ls"] } }).params).toMatchObject({
+      cwd: "/workspace",
+      timeoutMs: 600_000,
+      parallel: false,
+    });
+    expect(parseRequest("delete", { owner }).params).toEqual({ cancelPending: false, timeoutMs: 300_000 });
+  });
+
+  it("of a project and a conversation is the project's", () => {
+    expect(parseRequest("delete", { owner: { project: "p", conversation: "c" } }).owner).toEqual({ project: "p" });
+  });
+
+  it("carries stdin as bytes, apart from the params", () => {
+    const text = parseRequest("exec", { owner, params: { command: "cat", stdin: "hé" } });
+    expect(Buffer.from(text.stdin!)).toEqual(Buffer.from("hé"));
+    expect(text.params).not.toHaveProperty("stdin");
+    const bytes = parseRequest("exec", { owner, params: { command: "cat", stdin: { base64: Buffer.from([0, 255]).toString("base64") } } });
+    expect([...bytes.stdin!]).toEqual([0, 255]);
+  });
+
+  it.each<[string, Kind, unknown, RequestError["code"], RegExp]>([
+    ["no owner", "create", {}, "owner-missing", /project: ID.*conversation: ID/],
+    ["an empty owner", "create", { owner: {} }, "owner-missing", /neither/],
+    ["an empty id", "create", { owner: { project: "" } }, "invalid-request", /owner\.project must be 1 to 128/],
+    ["an id of 10,000 characters", "create", { owner: { project: "x".repeat(10_000) } }, "invalid-request", /owner\.project/],
+    ["an id with a shell in it", "delete", { owner: { conversation: "'; rm -rf /" } }, "invalid-request", /owner\.conversation/],
+    [
+      "a resource of lots",
+      "create",
+      { owner, params: { resources: { memory: "lots" } } },
+      "invalid-request",
+      /params\.resources\.memory is no quantity/,
+    ],
+    ["a resource of nothing", "create", { owner, params: { resources: { cpu: "0" } } }, "invalid-request", /params\.resources\.cpu/],
+    [
+      "a negative time-out",
+      "exec",
+      { owner, params: { command: "ls", timeoutMs: -1 } },
+      "invalid-request",
+      /params\.timeoutMs must be at least 1/,
+    ],
+    ["a time-out of two days", "exec", { owner, params: { command: "ls", timeoutMs: 172_800_000 } }, "invalid-request", /at most 86400000/],
+    ["an unknown option", "exec", { owner, params: { command: "ls", tty: true } }, "invalid-request", /unknown option "tty" in params/],
+    ["an unknown option beside the params", "delete", { owner, force: 1 }, "invalid-request", /unknown option "force"/],
+    ["no command", "exec", { owner }, "invalid-request", /params\.command/],
+    ["an empty argv", "exec", { owner, params: { command: [] } }, "invalid-request", /params\.command is empty/],
+    ["an argv without a program", "exec", { owner, params: { command: ["", "x"] } }, "invalid-request", /names no program/],
+    ["a NUL in an argument", "exec", { owner, params: { command: ["a\0b"] } }, "invalid-request", /NUL/],
+    ["an argument over 128 KiB", "exec", { owner, params: { command: ["x".repeat(131_072)] } }, "invalid-request", /131071 bytes/],
+    [
+      "a variable with = in its name",
+      "exec",
+      { owner, params: { command: "x", env: { "a=b": "" } } },
+      "invalid-request",
+      /no name for a variable/,
+    ],
+    ["a relative cwd", "exec", { owner, params: { command: "x", cwd: "src" } }, "invalid-request", /params\.cwd must be an absolute path/],
+    ["root as user", "create", { owner, params: { user: 0 } }, "invalid-request", /must not be root/],
+    ["a label of podq's own", "create", { owner, labels: { "podq.dev/pod": "x" } }, "invalid-request", /reserved/],
+    ["an image with a space", "create", { owner, params: { image: "a b" } }, "invalid-request", /no image reference/],
+    ["no object at all", "create", "create it", "invalid-request", /the request/],
+  ])("with %s is refused, and told why", (_what, kind, payload, code, message) => {
+    const error = refused(kind, payload);
+    expect(error.code).toBe(code);
+    expect(error.message).toMatch(message);
+    expect(error.message.length).toBeLessThan(400);
+  });
+});
+
+describe("the key of a pod", () => {
+  it("tells projects from conversations, and one name from another", () => {
+    const keys = [podKey({ project: "1" }), podKey({ conversation: "1" }), podKey({ project: "1" }, "gpu")];
+    expect(keys).toEqual(["project/1/default", "conversation/1/default", "project/1/gpu"]);
+  });
+});
+
+describe("the published JSON Schema", () => {
+  it.each(kinds)("of %s is the one in the package", (kind) => {
+    const published: unknown = JSON.parse(readFileSync(new URL("../payload.schema.json", import.meta.url), "utf8"));
+    expect(published).toHaveProperty(kind, payloadJsonSchema()[kind]);
+  });
+});

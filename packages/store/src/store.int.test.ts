@@ -1,0 +1,226 @@
+import { randomBytes } from "node:crypto";
+import { parseRequest, podKey, type JobRequest } from "@podq/jobs";
+import mongoose from "mongoose";
+import { describe, expect, inject, it } from "vitest";
+import { openStore, type Store } from "./store.ts";
+
+const uriOf = (database: string): string => {
+  const uri = new URL(inject("services").mongodbUri);
+  uri.pathname = `/${database}`;
+  return uri.href;
+};
+
+async function open(options: { maxBacklog?: number } = {}): Promise<Store & AsyncDisposable & { uri: string }> {
+  const uri = uriOf(`t${randomBytes(6).toString("hex")}`);
+  const store = await openStore({ uri, appName: "podq-test", ...options });
+  return { ...store, uri, [Symbol.asyncDispose]: store.close };
+}
+
+const owner = { project: "p" };
+const key = podKey(owner);
+const exec = (extra: object = {}, options: object = {}): JobRequest =>
+  parseRequest("exec", { owner, params: { command: "ls", ...extra }, ...options });
+const leaseMs = 60_000;
+const succeeded = { state: "succeeded", result: null, error: null, why: "done" } as const;
+
+describe("a claim", () => {
+  it("is won by one of many, and counts the attempt", async () => {
+    await using store = await open();
+    const job = await store.jobs.insert("a", exec());
+    const claims = await Promise.all(Array.from({ length: 10 }, async (_, n) => store.jobs.claim(job, `w${n}`, leaseMs, null)));
+    expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
+    expect((await store.jobs.get("a"))!.attempt).toBe(1);
+  });
+
+  it("keeps two jobs of one pod apart, whatever the line says", async () => {
+    await using store = await open();
+    const [a, b] = [await store.jobs.insert("a", exec()), await store.jobs.insert("b", exec())];
+    const claims = await Promise.all([store.jobs.claim(b, "w", leaseMs, null), store.jobs.claim(a, "w", leaseMs, null)]);
+    expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
+  });
+
+  it("gives parallel execs a slot each, and an ordinary exec none while they run", async () => {
+    await using store = await open();
+    const parallel = await Promise.all(["a", "b", "c"].map(async (id) => store.jobs.insert(id, exec({ parallel: true }))));
+    const alone = await store.jobs.insert("d", exec());
+    for (const job of parallel) expect(await store.jobs.claim(job, "w", leaseMs, null)).not.toBeNull();
+    expect(await store.jobs.claim(alone, "w", leaseMs, null)).toBeNull();
+    for (const { _id: id } of parallel) await store.jobs.end({ id, attempt: 1 }, succeeded);
+    expect(await store.jobs.claim(alone, "w", leaseMs, null)).not.toBeNull();
+  });
+
+  it("of a job whose lease is over takes it over with its turn, and the first attempt's words are void", async () => {
+    await using store = await open();
+    const job = await store.jobs.insert("a", exec());
+    const first = (await store.jobs.claim(job, "w1", 1, null))!;
+    await expect.poll(async () => (await store.jobs.claim(job, "w2", leaseMs, null))?.attempt ?? 0).toBe(2);
+    const stale = { id: "a", attempt: 1 };
+    expect(await store.jobs.end(stale, succeeded)).toBeNull();
+    expect(await store.jobs.retry(stale, 0, "x")).toBeNull();
+    expect(await store.jobs.retarget(stale, { podName: "x", podUid: "y" })).toBe(false);
+    const now = (await store.jobs.get("a"))!;
+    expect(now).toMatchObject({ state: "running", worker: "w2", turn: first.turn });
+    expect(now.attempts.map(({ why }) => why)).toEqual(["the lease ran out", null]);
+  });
+
+  it("waits for the delay of a retry, and a retry keeps the place in line", async () => {
+    await using store = await open();
+    const job = await store.jobs.insert("a", exec());
+    await store.jobs.insert("b", exec());
+    await store.jobs.claim(job, "w", leaseMs, null);
+    await store.jobs.retry({ id: "a", attempt: 1 }, 60_000, "no way");
+    expect(await store.jobs.claim(job, "w", leaseMs, null)).toBeNull();
+    expect((await store.jobs.head(key)).map(({ _id }) => _id)).toEqual(["a"]);
+  });
+});
+
+describe("an accepted job", () => {
+  it("is itself when it is inserted again", async () => {
+    await using store = await open();
+    const first = await store.jobs.insert("a", exec());
+    expect((await store.jobs.insert("a", exec()))._id).toBe(first._id);
+    expect(await store.jobs.list({ podKey: key }, 10)).toHaveLength(1);
+  });
+
+  it("is found by its idempotency key, unless the request is another", async () => {
+    await using store = await open();
+    await store.jobs.insert("a", exec({ env: { A: "1", B: "2" } }, { idempotencyKey: "k" }));
+    expect((await store.jobs.insert("b", exec({ env: { B: "2", A: "1" } }, { idempotencyKey: "k" })))._id).toBe("a");
+    await expect(store.jobs.insert("c", exec({ env: { A: "1", B: "3" } }, { idempotencyKey: "k" }))).rejects.toMatchObject({
+      code: "conflict",
+    });
+    expect(await store.jobs.get("c")).toBeNull();
+  });
+
+  it("is refused when the pod's line is full, and nothing is written", async () => {
+    await using store = await open({ maxBacklog: 2 });
+    for (const id of ["a", "b"]) await store.jobs.insert(id, exec());
+    await expect(store.jobs.insert("c", exec())).rejects.toMatchObject({ code: "backlog-full" });
+    expect(await store.jobs.get("c")).toBeNull();
+    expect((await store.jobs.insert("a", exec()))._id).toBe("a");
+  });
+
+  it("loses its secrets at its end, and nothing else", async () => {
+    await using store = await open();
+    const job = await store.jobs.insert("a", exec({ env: { TOKEN: "hunter2" } }));
+    await store.jobs.claim(job, "w", leaseMs, null);
+    const ended = (await store.jobs.end({ id: "a", attempt: 1 }, succeeded))!;
+    expect(JSON.stringify(ended)).not.toContain("hunter2");
+    expect(ended.params).toMatchObject({ command: "ls" });
+    expect(ended.turn).toBeUndefined();
+    expect(ended.expiresAt).toBeInstanceOf(Date);
+  });
+
+  it("counts each change that a caller sees, and none that he does not", async () => {
+    await using store = await open();
+    const job = await store.jobs.insert("a", exec());
+    await store.jobs.claim(job, "w", leaseMs, null);
+    await store.jobs.renew("w", [{ id: "a", attempt: 1 }], leaseMs);
+    const ended = (await store.jobs.end({ id: "a", attempt: 1 }, succeeded))!;
+    expect(ended.version).toBe(3);
+    expect(ended.history.map(({ version, state }) => [version, state])).toEqual([
+      [1, "queued"],
+      [2, "running"],
+      [3, "succeeded"],
+    ]);
+  });
+
+  it("keeps words that look like operators as they are", async () => {
+    await using store = await open();
+    const job = await store.jobs.insert("a", exec());
+    await store.jobs.claim(job, "$$NOW", leaseMs, null);
+    const error = { code: "internal", message: "$state { $gt: 1 }" } as const;
+    const ended = (await store.jobs.end({ id: "a", attempt: 1 }, { state: "failed", result: { $x: "$y" }, error, why: "$$ROOT" }))!;
+    expect(ended).toMatchObject({ error, result: { $x: "$y" }, worker: "$$NOW" });
+    expect(ended.attempts[0].why).toBe("$$ROOT");
+  });
+});
+
+describe("a cancel", () => {
+  it("ends a queued job, marks a running one, and leaves an ended one", async () => {
+    await using store = await open();
+    const running = await store.jobs.insert("a", exec());
+    await store.jobs.insert("b", exec());
+    await store.jobs.claim(running, "w", leaseMs, null);
+    expect(await store.jobs.cancel("b", "no")).toMatchObject({ state: "cancelled", error: { message: "no" } });
+    expect(await store.jobs.cancel("a", "stop")).toMatchObject({ state: "running", cancel: { reason: "stop" } });
+    expect(await store.jobs.renew("w", [{ id: "a", attempt: 1 }], leaseMs)).toMatchObject([{ id: "a", cancel: { reason: "stop" } }]);
+    expect(await store.jobs.retry({ id: "a", attempt: 1 }, 0, "again")).toBeNull();
+    expect(await store.jobs.cancel("b", "again")).toMatchObject({ state: "cancelled", error: { message: "no" } });
+    expect(await store.jobs.cancel("nobody", "x")).toBeNull();
+  });
+
+  it("does not end a queued job that may have left something running in its pod", async () => {
+    await using store = await open();
+    const job = await store.jobs.insert("a", exec());
+    await store.jobs.claim(job, "w", leaseMs, { podName: "ws", podUid: "u" });
+    await store.jobs.retry({ id: "a", attempt: 1 }, 0, "the way was lost");
+    expect(await store.jobs.cancel("a", "stop")).toMatchObject({ state: "queued", cancel: { reason: "stop" } });
+  });
+});
+
+describe("the sweeper's view", () => {
+  it("has the heads that nobody runs, and not what waits behind them", async () => {
+    await using store = await open();
+    for (const id of ["a", "b"]) await store.jobs.insert(id, exec());
+    const held = await store.jobs.insert("c", parseRequest("exec", { owner: { project: "q" }, params: { command: "ls" } }));
+    await store.jobs.claim(held, "w", leaseMs, null);
+    const parallel = parseRequest("exec", { owner: { project: "r" }, params: { command: "ls", parallel: true } });
+    for (const id of ["d", "e"]) await store.jobs.insert(id, parallel);
+    expect((await store.jobs.stranded()).map(({ _id }) => _id).toSorted()).toEqual(["a", "d", "e"]);
+  });
+
+  it("is one worker's at a time", async () => {
+    await using store = await open();
+    expect(await store.leases.take("sweeper", "w1", 300)).toBe(true);
+    expect(await store.leases.take("sweeper", "w2", 300)).toBe(false);
+    expect(await store.leases.take("sweeper", "w1", 300)).toBe(true);
+    await expect.poll(async () => store.leases.take("sweeper", "w2", 300)).toBe(true);
+  });
+});
+
+describe("output chunks", () => {
+  it("are read from any byte on, and stored once", async () => {
+    await using store = await open();
+    const piece = (offset: number, text: string) => ({ stream: "stdout" as const, offset, data: Buffer.from(text) });
+    expect(await store.output.append("a", 1, [piece(0, "hello "), piece(6, "world")])).toBe(true);
+    expect(await store.output.append("a", 1, [piece(6, "again")])).toBe(false);
+    const text = async (from: number) =>
+      Buffer.concat((await store.output.read("a", 1, "stdout", from, 1_000)).map(({ data }) => data)).toString();
+    expect(await text(0)).toBe("hello world");
+    expect(await text(3)).toBe("lo world");
+    expect(await text(6)).toBe("world");
+    expect(await text(11)).toBe("");
+    expect(await store.output.size("a", 1, "stdout")).toBe(11);
+    expect(await store.output.size("a", 2, "stdout")).toBe(0);
+  });
+});
+
+describe("opening the store", () => {
+  it("is refused by data of a later version", async () => {
+    await using store = await open();
+    const connection = await mongoose.createConnection(store.uri).asPromise();
+    await connection.db!.collection<{ _id: string }>("meta").updateOne({ _id: "data" }, { $set: { version: 99 } });
+    await connection.close();
+    await expect(openStore({ uri: store.uri, appName: "x" })).rejects.toMatchObject({
+      code: "unfit",
+      message: expect.stringContaining("version 99") as string,
+    });
+  });
+
+  it("is refused by an index that does not keep what podq needs kept", async () => {
+    const uri = uriOf(`t${randomBytes(6).toString("hex")}`);
+    const connection = await mongoose.createConnection(uri).asPromise();
+    await connection.db!.collection("jobs").createIndex({ turn: 1 }, { name: "turn" });
+    await connection.close();
+    await expect(openStore({ uri, appName: "x" })).rejects.toMatchObject({ code: "unfit" });
+  });
+
+  it("of a server that is not there says which setting to look at", async () => {
+    await expect(openStore({ uri: "mongodb://127.0.0.1:1/x", appName: "x" })).rejects.toMatchObject({
+      code: "unreachable",
+      message: expect.stringContaining("MONGODB_URI") as string,
+    });
+    await expect(openStore({ uri: "http://x", appName: "x" })).rejects.toMatchObject({ code: "unfit" });
+  });
+});
