@@ -1,0 +1,99 @@
+/** What a command wrote: bytes of one stream from one offset on. */
+export type Piece = { stream: "stdout" | "stderr"; offset: number; data: Buffer };
+
+/** One command to be run in a pod. Names and bounds are checked; what is wrong throws a RangeError before anything is sent. */
+export type ExecRequest = {
+  /** With `run`, the claim in the pod: what was claimed once never starts again. 1 to 100 of `A-Za-z0-9._-`. */
+  jobId: string;
+  /** Grows only when the command is really to be started anew. */
+  run: number;
+  /** Above 1: an earlier attempt may have started it, so it is attached to if it was. */
+  attempt: number;
+  /** An argv, or a text for the pod's own shell. */
+  command: readonly string[] | string;
+  /** Absolute; default is the container's. */
+  cwd?: string;
+  env?: Readonly<Record<string, string>>;
+  /** Is read anew for each try, so an iterable must give the same bytes again. */
+  stdin?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** Counts in the pod, from the start of the command. */
+  timeoutMs: number;
+  /** Between TERM and KILL. */
+  graceMs: number;
+  /** Kept bytes of each stream; of a longer one also the last 64 KiB. */
+  maxOutputBytes: number;
+  /** Ends every other run in the pod before this one starts. */
+  exclusive: boolean;
+  /** Ids (`<jobId>.<run>`) of earlier runs in this pod that were never confirmed over: ended, or made unstartable. */
+  fence: readonly string[];
+  /** What earlier attempts have stored; output goes on from there. */
+  from: { stdout: number; stderr: number };
+  /** Only for images without a shell: takes kubectl's exit code 0 for the command's. */
+  trustKubectl?: boolean;
+};
+
+/** What came of a command. Only `ended` carries an exit code, and only the journal's. */
+export type ExecOutcome =
+  | {
+      kind: "ended";
+      /** 128 + n after a signal. */
+      exitCode: number;
+      /** Set if podq ended it. */
+      why?: "timeout" | "cancel";
+      /** Only of a signal that podq sent. */
+      signal?: "SIGTERM" | "SIGKILL";
+      startedAt: Date;
+      endedAt: Date;
+      /** True totals, unless `atLeast`. */
+      stdoutBytes: number;
+      stderrBytes: number;
+      atLeast?: true;
+      /** Some of the output was not kept. */
+      truncated: boolean;
+      /** Processes of it that live on. */
+      leftRunning: number;
+      /** Promises that this image or pod cannot hold in full: "setsid", "journal", "kubectl". */
+      weaker?: string[];
+    }
+  /** It did not start, and never will; or it ended in a way with a known meaning. */
+  | { kind: "failed"; code: FailedCode; message: string }
+  /** Nobody can say. `settled`: nothing of it runs any more; otherwise it is to be fenced later on. */
+  | { kind: "lost"; code: "outcome-unknown" | "pod-replaced"; message: string; settled: boolean; stdoutBytes: number; stderrBytes: number }
+  /** Left running in the pod, for another attempt. */
+  | { kind: "detached" }
+  /** The way to the pod is down. `mayHaveStarted`: only a later attempt with the same `run` can tell. */
+  | { kind: "unreachable"; code: UnreachableCode; message: string; mayHaveStarted: boolean };
+
+/** Why a command did not start. */
+export type FailedCode =
+  | "timed-out"
+  | "cancelled"
+  | "cwd-not-found"
+  | "journal-unavailable"
+  | "pod-not-running"
+  | "no-shell"
+  | "command-not-found"
+  | "internal";
+
+/** What is wrong with the way to a pod. */
+export type UnreachableCode =
+  | "host-unreachable"
+  | "host-key-mismatch"
+  | "host-auth-failed"
+  | "kubectl-missing"
+  | "cluster-unreachable"
+  | "forbidden"
+  | "internal";
+
+/** The caller's hold on a running command. */
+export type ExecControl = {
+  /** Ends it in the pod. */
+  cancel: AbortSignal;
+  /** Leaves it alone and returns. */
+  detach: AbortSignal;
+  /** Takes output, in order within each stream. No more is fetched while two slices wait; a rejection ends the call with it. */
+  onOutput(pieces: Piece[]): Promise<void>;
+};
+
+/** The pod that commands run in. */
+export type ExecTarget = { namespace: string; pod: string; podUid: string };
