@@ -152,27 +152,9 @@ export function dial(target: Target, signal: AbortSignal): Promise<Connection | 
       keepaliveCountMax: 2,
       readyTimeout: 0,
     });
-    ignoreOfferedHostKeys(client);
   });
 }
 
 function isLoginRefusal(error: Error & ClientErrorExtensions & { code?: unknown }): boolean {
   return error.level === "client-authentication" || (typeof error.code === "number" && /authentication fail/i.test(error.message));
-}
-
-// After the login a host may list its host keys. ssh2 parses each, ends the connection at one of a kind that it does not
-// know, and nobody here asked: its handler, which no option turns off, is kept from seeing that request.
-function ignoreOfferedHostKeys(client: Client): void {
-  const handlers = property(property(client, "_protocol"), "_handlers");
-  const original = property(handlers, "GLOBAL_REQUEST");
-  if (typeof handlers !== "object" || handlers === null || typeof original !== "function") return;
-  Object.assign(handlers, {
-    GLOBAL_REQUEST: (protocol: unknown, name: unknown, ...rest: unknown[]): void => {
-      if (name !== "hostkeys-00@openssh.com") Reflect.apply(original, undefined, [protocol, name, ...rest]);
-    },
-  });
-}
-
-function property(of: unknown, name: string): unknown {
-  return typeof of === "object" && of !== null ? Reflect.get(of, name) : undefined;
 }

@@ -1,6 +1,6 @@
 import type { PoolEvent } from "./host.ts";
 import type { Started } from "./lane.ts";
-import { killLine } from "./remote-shell.ts";
+import { killLine, MOST_TOKENS } from "./remote-shell.ts";
 import { delay, Stop } from "./stop.ts";
 
 const AT_ONCE = 4;
@@ -31,8 +31,8 @@ export function createReaper(start: StartKiller, timeoutMs: number, onEvent: (ev
     running += 1;
     await Promise.resolve(); // all that ask in this very moment share one killer
     while (waiting.size > 0) {
-      const batch = new Map(waiting);
-      waiting.clear();
+      const batch = new Map([...waiting].slice(0, MOST_TOKENS));
+      for (const token of batch.keys()) waiting.delete(token);
       const done = await killAll([...batch.keys()]);
       for (const asked of batch.values()) asked.resolve(done);
     }
@@ -74,9 +74,9 @@ export function createReaper(start: StartKiller, timeoutMs: number, onEvent: (ev
     const stop = new Stop({ timeoutMs });
     let why = "no answer in time";
     while (!stop.cause) {
-      const started = await stop.race(start(killLine(), stop));
+      const started = await stop.race(start(killLine(tokens), stop));
       if (started?.kind === "open") {
-        started.remote.stdin.end(`${tokens.join("\n")}\n`);
+        started.remote.stdin.end();
         started.remote.stdout.resume();
         started.remote.stderr.resume();
         const ended = await stop.race(started.remote.ended);

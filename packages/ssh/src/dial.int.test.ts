@@ -1,0 +1,164 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import ssh2 from "ssh2";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { createHostKeys } from "./host-keys.ts";
+import { loadKey } from "./keys.ts";
+import type { PoolOptions } from "./pool.ts";
+import { hostKinds, openSsh, poolOn, type TestHost, until } from "./testing.ts";
+
+let pools: ReturnType<typeof poolOn>[] = [];
+afterEach(async () => {
+  await Promise.all(pools.map((pool) => pool.close({ graceMs: 0 })));
+  pools = [];
+});
+const make = (host: Parameters<typeof poolOn>[0], options: Partial<PoolOptions> = {}): ReturnType<typeof poolOn> => {
+  const pool = poolOn(host, options);
+  pools.push(pool);
+  return pool;
+};
+
+describe.each(hostKinds)("dialling $name", ({ missing, start }) => {
+  let host: TestHost;
+  beforeAll(async () => {
+    if (!missing) host = await start();
+  });
+  beforeEach(({ skip }) => {
+    if (missing) skip(missing);
+  });
+  afterAll(() => host?.stop());
+
+  it("is refused with the line to add when the host's key is not known, at once and for all that wait", async () => {
+    const pool = make(host, { hostKeys: createHostKeys({}) });
+    const all = await Promise.all([pool.run(["true"]), pool.run(["true"]), pool.open(["true"])]);
+    for (const failed of all)
+      expect(failed).toMatchObject({
+        kind: "host-key",
+        message: expect.stringContaining(host.knownHosts.split(" ").slice(0, 3).join(" ")),
+      });
+    expect(host.proxy.total()).toBeLessThanOrEqual(2);
+  });
+
+  it("is refused when the key is another than the known one, also if asked to trust on first use, and does not knock again", async () => {
+    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const lines = `${host.knownHosts.split(" ")[0]} ${other}`;
+    const pool = make(host, { hostKeys: createHostKeys({ lines, trustOnFirstUse: true }) });
+    expect(await pool.run(["true"])).toMatchObject({ kind: "host-key", message: expect.stringContaining("is not the known one") });
+    const before = host.proxy.total();
+    expect((await Promise.all(Array.from({ length: 20 }, () => pool.run(["true"])))).every((done) => done.kind === "host-key")).toBe(true);
+    expect(host.proxy.total()).toBe(before);
+    expect(pool.stats().breaker.state).toBe("open");
+  });
+
+  it("trusts the first key if asked to, and from then on no other", async () => {
+    const file = join(host.folder, "known_hosts");
+    const pool = make(host, { hostKeys: createHostKeys({ file, trustOnFirstUse: true }) });
+    expect(await pool.run(["true"])).toMatchObject({ kind: "exit", code: 0 });
+    expect(await make(host, { hostKeys: createHostKeys({ file }) }).run(["true"])).toMatchObject({ kind: "exit", code: 0 });
+  });
+
+  it("is refused with a key that may not log in, once, and says whose", async () => {
+    const before = host.proxy.total();
+    const key = loadKey({ text: ssh2.utils.generateKeyPairSync("ed25519").private }).key;
+    const pool = make(host, { key });
+    const all = await Promise.all(Array.from({ length: 8 }, () => pool.run(["true"])));
+    for (const failed of all)
+      expect(failed).toMatchObject({
+        kind: "auth",
+        stopped: true,
+        message: expect.stringContaining(`the login of ${host.username} with the ssh-ed25519 key ${key.fingerprint}`),
+      });
+    expect(host.proxy.total() - before).toBeLessThanOrEqual(2);
+  });
+
+  it("never has more than two dials in flight, so that a host with few places for them drops none", async () => {
+    const pool = make(host, { commands: { connections: 8, channels: 1 }, channels: { connections: 8, channels: 1 } });
+    const all = await Promise.all(Array.from({ length: 8 }, () => [pool.run(["sleep", "0.3"]), pool.open(["true"])]).flat());
+    expect(new Set(all.map((done) => done.kind))).toEqual(new Set(["exit", "open"]));
+    expect(pool.events).not.toContain("dial-failed");
+  });
+});
+
+describe("dialling OpenSSH", () => {
+  const { missing, start } = openSsh;
+  let hosts: TestHost[] = [];
+  beforeEach(({ skip }) => {
+    if (missing) skip(missing);
+  });
+  afterEach(async () => {
+    await Promise.all(hosts.map((host) => host.stop()));
+    hosts = [];
+  });
+
+  it("with several host keys asks for the one that is on file", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "podq-rsa-"));
+    const rsa = ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 });
+    writeFileSync(join(folder, "key"), rsa.private, { mode: 0o600 });
+    const host = await start({ options: [`HostKey=${join(folder, "key")}`] });
+    hosts.push(host);
+    const pool = make(host, { hostKeys: createHostKeys({ lines: `[127.0.0.1]:${host.port} ${rsa.public}` }) });
+    expect(await pool.run(["true"])).toMatchObject({ kind: "exit", code: 0 });
+    rmSync(folder, { recursive: true });
+  });
+
+  it("that cuts silent clients keeps a connection whose command has left a child behind", async () => {
+    const host = await start({ options: ["ClientAliveInterval=1", "ClientAliveCountMax=2"] });
+    hosts.push(host);
+    const pool = make(host, { keepaliveMs: 400, commands: { connections: 1, channels: 5 } });
+    const long = pool.run(["sleep", "5"]);
+    expect(await pool.run(["sh", "-c", "sleep 6 & echo hi"])).toMatchObject({ kind: "exit", code: 0 });
+    expect(await long).toMatchObject({ kind: "exit", code: 0 });
+    expect(pool.events).toEqual(["connected"]);
+  });
+
+  it("survives keys being exchanged anew in the middle of what it carries", async () => {
+    const host = await start({ options: ["RekeyLimit=256K"] });
+    hosts.push(host);
+    const bytes = Buffer.alloc(3_000_000, "rekey");
+    const pool = make(host);
+    const all = await Promise.all([pool.run(["cat"], { stdin: bytes }), pool.run(["cat"], { stdin: bytes })]);
+    expect(all.map((done) => done.kind === "exit" && done.stdout.equals(bytes))).toEqual([true, true]);
+  });
+});
+
+describe("dialling something that is not an SSH host", () => {
+  let server: Server;
+  let port = 0;
+  const serve = async (onSocket: (socket: Socket) => void): Promise<ReturnType<typeof poolOn>> => {
+    server = createServer((socket) => {
+      socket.on("error", () => {}).resume();
+      onSocket(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    port = typeof address === "object" && address ? address.port : 0;
+    const key = ssh2.utils.generateKeyPairSync("ed25519").private;
+    return make({ port, username: "nobody", privateKey: key, knownHosts: "" }, { unreachableMs: 200, dialTimeoutMs: 300 });
+  };
+  afterEach(() => server.close());
+
+  it.each<[string, (socket: Socket) => void]>([
+    ["hangs up at once", (socket) => socket.end()],
+    ["resets at once", (socket) => socket.resetAndDestroy()],
+    ["says its banner and hangs up, which gives no error at all", (socket) => socket.end("SSH-2.0-OpenSSH_9.2\r\n")],
+    ["says nothing, which gives two errors", () => {}],
+    ["says its banner and then nothing", (socket) => void socket.write("SSH-2.0-OpenSSH_9.2\r\n")],
+    ["speaks HTTP", (socket) => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n")],
+    ["has no place left", (socket) => socket.end("Exceeded MaxStartups\r\n")],
+    ["sends rubbish after its banner", (socket) => void socket.write(`SSH-2.0-x\r\n${"\0".repeat(5000)}`)],
+  ])("is unavailable when it %s", async (_what, behave) => {
+    const pool = await serve(behave);
+    const sockets: Socket[] = [];
+    server.on("connection", (socket) => sockets.push(socket));
+    expect(await pool.run(["true"])).toMatchObject({
+      kind: "unavailable",
+      stopped: true,
+      message: expect.stringContaining(`127.0.0.1 port ${port}`),
+    });
+    await pool.close();
+    await until(() => sockets.every((socket) => socket.closed || socket.readableEnded), "every socket is closed from this side");
+    sockets.forEach((socket) => socket.destroy());
+  });
+});
