@@ -131,6 +131,10 @@ describe("deleteRaw", () => {
       "other",
     ],
     [
+      'Error from server (Conflict): Operation cannot be fulfilled on Deployment.apps "w": the UID in the precondition (a) does not match the UID in record (b). The object might have been deleted and then recreated',
+      "other",
+    ],
+    [
       'Error from server (Conflict): Operation cannot be fulfilled on namespaces "n": The system is ensuring all content is removed from this namespace.',
       "deleted",
     ],

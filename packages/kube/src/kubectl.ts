@@ -72,7 +72,7 @@ export function createKubectl({ run, open, kubectl = ["kubectl"] }: { run: Run; 
       if (exit.code === 0) return "deleted";
       const stderr = exit.stderr.toString();
       if (isNotFound(exit)) return "absent";
-      if (/\(Conflict\).*UID in precondition/s.test(stderr)) return "other";
+      if (/\(Conflict\).*UID in (?:the )?precondition/s.test(stderr)) return "other";
       // A namespace that is already going may refuse to be deleted once more.
       if (/\(Conflict\).*ensuring all content is removed/s.test(stderr)) return "deleted";
       throw exitError(exit);

@@ -19,7 +19,7 @@ export type PodSpec = {
   storage?: string;
 };
 
-/** How this start of the pod goes: `start` marks its template, so that a pod of an earlier start is known as such. */
+/** How this start of the pod goes: `start` numbers its template, so that a pod of an earlier start is known as such. */
 export type StartOptions = { start: string; progressDeadlineSeconds: number };
 
 /** The container's name in every pod. */
@@ -33,9 +33,11 @@ const DEFAULT_STORAGE = "10Gi";
 const JOURNAL_SIZE = "1Gi";
 const PORT = 8080;
 
-// As PID 1 it must reap, or the orphans of ended commands stay as zombies, and it must handle TERM, which the kernel does not
-// deliver to a PID 1 without a handler. `wait` does both without waking up.
-const IDLE = ["sh", "-c", 'trap "exit 0" TERM INT; while :; do sleep 2147483647 & wait $!; done'];
+/**
+ * The main process unless another is asked for. As PID 1 it must reap, or the orphans of ended commands stay as zombies, and
+ * it must handle TERM, which the kernel does not deliver to a PID 1 without a handler. `wait` does both without waking up.
+ */
+export const idleCommand: readonly string[] = ["sh", "-c", 'trap "exit 0" TERM INT; while :; do sleep 2147483647 & wait $!; done'];
 
 /** All objects of a running pod, in the order in which they must be applied. */
 export function manifest(identity: PodIdentity, spec: PodSpec, options: StartOptions): object[] {
@@ -104,7 +106,7 @@ function containerOf(spec: PodSpec): object {
     name: containerName,
     image: spec.image,
     imagePullPolicy: "IfNotPresent",
-    ...(spec.command === "image" ? {} : { command: (spec.command ?? IDLE).map(literal) }),
+    ...(spec.command === "image" ? {} : { command: (spec.command ?? idleCommand).map(literal) }),
     env: Object.entries(spec.env ?? {}).map(([name, value]) => ({ name, value: literal(value) })),
     workingDir: "/workspace",
     ports: [{ name: "http", containerPort: PORT }],

@@ -58,7 +58,7 @@ export const label = {
   generation: "podq.dev/generation",
 } as const;
 
-/** The annotation keys that podq gives meaning to: the true owner, and which start of the pod a template belongs to. */
+/** The annotation keys that podq gives meaning to: the true owner, and the number of the start that a template belongs to. */
 export const annotation = { kind: "podq.dev/kind", id: "podq.dev/id", name: "podq.dev/name", start: "podq.dev/start" } as const;
 
 /** Labels of every object of a pod. */

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { differs } from "./differs.ts";
 import { KubeError } from "./errors.ts";
 import { createKubectl, labelled, paths } from "./kubectl.ts";
@@ -74,10 +73,11 @@ async function create(kubectl: Kubectl, identity: PodIdentity, spec: PodSpec, co
   const verdict = judge(there.deployment, there.pods);
   const different = there.deployment ? differs(identity, spec, there.deployment) : [];
   if (verdict.kind === "running") return observationOf(identity, there, { differs: different });
-  // What is just starting as asked is only waited for. In every other case a new mark in the template makes the cluster begin
-  // anew: it replaces a pod that failed, and tries again at once where it had backed off.
-  const going = verdict.kind === "starting" && different.length === 0 ? there.deployment : undefined;
-  const start = going?.spec.template.metadata?.annotations?.[annotation.start] ?? randomUUID();
+  // What is just starting as asked is only waited for. In every other case a new number in the template makes the cluster begin
+  // anew: it replaces a pod that failed, and tries again at once where it had backed off. It is counted rather than drawn, so
+  // that two who do the same at once apply the same.
+  const last = Number(there.deployment?.spec.template.metadata?.annotations?.[annotation.start] ?? 0) || 0;
+  const start = String(verdict.kind === "starting" && different.length === 0 ? last : last + 1);
   try {
     return await untilReady(kubectl, identity, await apply(kubectl, identity, spec, start, control, bounds), bounds);
   } catch (error) {

@@ -47,7 +47,7 @@ describe("judge, on what a real cluster said", () => {
     ["limit range refuses it", failed("policy-violation", /maximum memory usage per Container is 16Mi/, 1_000)],
     ["the command ended once", starting],
     ["the command runs again after one end", starting],
-    ["the command ended twice, not backing off yet", starting],
+    ["the command ended twice, not backing off yet", failed("crash-loop", /exit code 3/)],
     ["backing off after the command ended", failed("crash-loop", /exit code 3/)],
     ["running once more after the back-off", starting],
     ["no such command, first try", failed("start-failed", /no such file or directory/)],
@@ -57,7 +57,7 @@ describe("judge, on what a real cluster said", () => {
     ["registry does not answer, first pull", failed("image-pull-failed", /^failed to pull .* i\/o timeout$/, 10_000)],
     ["registry does not answer, backing off", failed("image-pull-failed", /^failed to pull .* i\/o timeout$/, 10_000)],
     ["evicted, its replacement being created", starting],
-    ["evicted, its replacement available", { kind: "running", holdMs: 0 }],
+    ["evicted, its replacement available", { kind: "running", holdMs: 1_500 }],
   ];
 
   it("has a row for all that was recorded", () => {

@@ -1,4 +1,4 @@
-import { containerName } from "./manifest.ts";
+import { containerName, idleCommand } from "./manifest.ts";
 import type { KubeCode } from "./errors.ts";
 import type { Condition, ContainerStatus, Deployment, Pod, Terminated } from "./objects.ts";
 
@@ -72,8 +72,15 @@ function ofCurrentPod(deployment: Deployment, pod: Pod): Verdict {
   if (state.terminated !== undefined) return ofEnded(state.terminated, restartCount);
   const available = condition(deployment.status?.conditions, "Available")?.status === "True";
   if (state.running === undefined || !isReady(pod) || !available || isBehind(deployment)) return { kind: "starting" };
-  // After a restart the cluster calls it available between two crashes as well.
-  return { kind: "running", holdMs: restartCount === 0 ? 0 : 10_000 };
+  return { kind: "running", holdMs: runningHoldMs(deployment, restartCount) };
+}
+
+// A busy kubelet may report a container as ready for seconds after it has ended, minReadySeconds or not; and after a restart the
+// cluster calls it available between two crashes as well. Our own waiting command has no reason to end.
+function runningHoldMs(deployment: Deployment, restartCount: number): number {
+  if (restartCount > 0) return 10_000;
+  const { command = [] } = deployment.spec.template.spec.containers[0] ?? {};
+  return JSON.stringify(command) === JSON.stringify(idleCommand) ? 0 : 1_500;
 }
 
 // The table of what a container waits for.
@@ -98,7 +105,7 @@ function ofWaiting(reason: string, message: string, { lastState, restartCount = 
     case "CreateContainerError":
       return failed("start-failed", message, 5_000);
     case "CrashLoopBackOff":
-      return lastState?.terminated === undefined ? failed("crash-loop", message) : ofEnded(lastState.terminated, Math.max(restartCount, 2));
+      return lastState?.terminated === undefined ? failed("crash-loop", message) : ofEnded(lastState.terminated, Math.max(restartCount, 1));
     default:
       return { kind: "starting" };
   }
@@ -120,8 +127,8 @@ function ofEnded(ended: Terminated, restarts: number): Verdict {
   if (reason === "OOMKilled") return failed("oom-killed", "The container exceeded its memory limit and was killed.");
   if (reason === "StartError" || reason === "ContainerCannotRun")
     return failed("start-failed", message ?? "The container could not be started.");
-  // One restart may be an accident.
-  if (restarts < 2) return { kind: "starting" };
+  // One end may be an accident. The second is enough: the kubelet may take ten seconds more to say that it backs off.
+  if (restarts === 0) return { kind: "starting" };
   return failed("crash-loop", `The command ends again and again, last with exit code ${exitCode}${message ? `: ${message.trim()}` : "."}`);
 }
 
