@@ -21,7 +21,7 @@
 #   the command would see our value.
 # * A command's stdout must be a pipe. `echo x >/dev/stderr` reopens it with O_TRUNC, which would wipe a file.
 # * Redirections of background work stand inside the function, as `exec`. On the call they would leave the old descriptors
-#   open in some shells, and whatever holds standard output open keeps kubectl alive.
+#   open in some shells, and whatever holds standard output or error open keeps kubectl alive.
 # * `:` and `exec` are special builtins: if their redirection fails the shell ends. So files are emptied by printf, and the
 #   claim is an `if echo`.
 # * `kill -TERM -PGID` without `--`: ash and dash refuse that. `kill -0` is true for zombies: /proc is asked instead.
@@ -270,7 +270,7 @@ relieve() { # ID, after look
   living "$q_pe" || [ -e "$q_j/$1.e.m" ] || relief "$1" e "$q_at" &
 }
 relief() {
-  exec </dev/null >/dev/null 3>&-
+  exec </dev/null >/dev/null 3>&- 7>&-
   spill "$@"
 }
 
@@ -301,7 +301,7 @@ refuse() {
 
 # One run, from the claim to its end. Arguments: NFENCE ID... NENV K=V... ARGV...
 handle() {
-  exec </dev/null
+  exec </dev/null 7>&-
   [ ! "$q_via" ] || exec >/dev/null
   read -r q_self q_x </proc/self/stat
   status "$q_self"
@@ -525,7 +525,7 @@ kil() {
   fi
 }
 finish() {
-  exec </dev/null
+  exec </dev/null 7>&-
   [ ! "$q_via" ] || exec >/dev/null
   reap "$@"
   out say K "$1" $q_end $q_group $q_loose
@@ -554,7 +554,7 @@ ping() {
 # pumps, ends a main shell that nobody talks to (after a crash of the container runtime it gets no EOF), and ends handlers of
 # closed runs that block in a frame which nobody will ever read.
 watch() {
-  exec </dev/null >/dev/null 3>&-
+  exec </dev/null >/dev/null 3>&- 7>&-
   cd /
   q_closed=' ' q_swept=''
   while :; do
@@ -609,7 +609,8 @@ expire() {
 # boot NONCE LOOK IDLE DIR...: LOOK seconds between the watchdog's looks, IDLE seconds without a ping. The first DIR outlives
 # the container. A journal that exists is used again, even if another DIR would be better now: claims must not split.
 boot() {
-  exec 2>/dev/null
+  # Diagnostics go nowhere, but standard error stays open: once it is closed, kubelet and containerd close our input.
+  exec 7>&2 2>/dev/null
   trap '' PIPE
   q_sess=$1 q_look=$2 q_idle=$3 q_j='' q_slots=1 q_runs=0 q_dd='' q_kept=1
   shift 3
