@@ -1,4 +1,7 @@
 export { kubectlBinary, mongodBinary, redisBinary } from "./binaries.ts";
+export { startCluster } from "./cluster/cluster.ts";
+export type { ClusterOptions, EmbeddedCluster, PodPick } from "./cluster/cluster.ts";
+export type { FailureName, Fault, Scope } from "./cluster/script.ts";
 export { DevstackError } from "./errors.ts";
 export type { DevstackCode } from "./errors.ts";
 export { startMongo } from "./mongo.ts";
@@ -7,3 +10,5 @@ export { startRedis } from "./redis.ts";
 export type { Redis, RedisOptions } from "./redis.ts";
 export { startSshHost } from "./ssh-host.ts";
 export type { SshHost, SshHostOptions } from "./ssh-host.ts";
+export { startStack } from "./stack.ts";
+export type { Stack, StackOptions } from "./stack.ts";
