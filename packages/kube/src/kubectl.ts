@@ -6,7 +6,7 @@ import type { Channel, Exit, Failure, FailureKind, Open, Run } from "./run.ts";
 export type Bounds = { signal?: AbortSignal | undefined; until: number };
 
 /** What a guarded delete found: the object (now going), nothing, or another object under the same name, which was left alone. */
-export type Deleted = "deleted" | "absent" | "other";
+type Deleted = "deleted" | "absent" | "other";
 
 /** The calls that podq makes, each one kubectl process on the host. All throw KubeError. */
 export type Kubectl = {

@@ -2,7 +2,7 @@
 // optional here, so that a reader has to say what its absence means.
 
 /** metadata of any object. */
-export type Metadata = {
+type Metadata = {
   name: string;
   namespace?: string;
   uid: string;
@@ -29,7 +29,7 @@ type Container = {
 };
 
 /** The template of a pod, or a pod's own spec. */
-export type PodTemplateSpec = {
+type PodTemplateSpec = {
   metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
   spec: {
     containers: Container[];
