@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import ssh2 from "ssh2";
+import ssh2, { type ServerChannel } from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createHostKeys } from "./host-keys.ts";
 import { loadKey } from "./keys.ts";
@@ -103,6 +103,21 @@ describe("dialling OpenSSH", () => {
     rmSync(folder, { recursive: true });
   });
 
+  it("logs in with encrypted keys of every kind", async () => {
+    const locked = { passphrase: "correct horse", cipher: "aes256-ctr", rounds: 4 };
+    const pairs = [
+      ssh2.utils.generateKeyPairSync("ed25519", locked),
+      ssh2.utils.generateKeyPairSync("ecdsa", { bits: 384, ...locked }),
+      ssh2.utils.generateKeyPairSync("rsa", { bits: 2048, ...locked }),
+    ];
+    const host = await start({ authorized: pairs.map((pair) => pair.public) });
+    hosts.push(host);
+    for (const pair of pairs) {
+      const { key } = loadKey({ text: pair.private, passphrase: locked.passphrase });
+      expect(await make(host, { key }).run(["true"])).toMatchObject({ kind: "exit", code: 0 });
+    }
+  });
+
   it("that cuts silent clients keeps a connection whose command has left a child behind", async () => {
     const host = await start({ options: ["ClientAliveInterval=1", "ClientAliveCountMax=2"] });
     hosts.push(host);
@@ -160,5 +175,53 @@ describe("dialling something that is not an SSH host", () => {
     await pool.close();
     await until(() => sockets.every((socket) => socket.closed || socket.readableEnded), "every socket is closed from this side");
     sockets.forEach((socket) => socket.destroy());
+  });
+});
+
+describe("a host that leaves the outcome open", () => {
+  let server: Server;
+  afterEach(() => server.close());
+
+  // A host whose answer to an exec request is all that the test says it is.
+  const serve = async (
+    onExec: (socket: Socket, start: () => ServerChannel) => void,
+  ): Promise<{ pool: ReturnType<typeof poolOn>; execs: () => number }> => {
+    const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
+    let execs = 0;
+    server = createServer((socket) => {
+      const ssh = new ssh2.Server({ hostKeys: [hostKey.private] }, (client) => {
+        client.on("error", () => {});
+        client.on("authentication", (attempt) => attempt.accept());
+        client.on("session", (accept) => {
+          accept().on("exec", (start, _refuse, { command }) => {
+            if (!command.includes("podq-test")) return; // a killer
+            execs += 1;
+            onExec(socket, start);
+          });
+        });
+      });
+      ssh.injectSocket(socket);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const address = server.address();
+    const port = typeof address === "object" && address ? address.port : 0;
+    const privateKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+    const pool = make(
+      { port, username: "nobody", privateKey, knownHosts: `[127.0.0.1]:${port} ${hostKey.public}` },
+      { killTimeoutMs: 100 },
+    );
+    return { pool, execs: () => execs };
+  };
+
+  it("by going after an exec request and before the answer, gives unknown, and the command is not sent again", async () => {
+    const { pool, execs } = await serve((socket) => socket.destroy());
+    expect(await pool.run(["podq-test"])).toMatchObject({ kind: "unknown", stopped: false });
+    expect(execs()).toBe(1);
+  });
+
+  it("by ending a channel with neither exit code nor signal, gives unknown and never success", async () => {
+    const { pool, execs } = await serve((_socket, start) => void start().end("output"));
+    expect(await pool.run(["podq-test"])).toMatchObject({ kind: "unknown", stdout: Buffer.from("output") });
+    expect(execs()).toBe(1);
   });
 });

@@ -107,6 +107,7 @@ export function createPool(options: PoolOptions): Pool {
     for (const stop of running.values()) stop.because(CLOSED);
     await Promise.race([idle(), delay(killTimeoutMs + 1000, true)]);
     host.giveUp();
+    commands.clear(CLOSED); // a killer of orphans may be waiting
     await Promise.all([commands.end(), channels.end()]);
   };
 

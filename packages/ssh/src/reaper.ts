@@ -14,7 +14,7 @@ export type StartKiller = (line: string, stop: Stop) => Promise<Started>;
 export type Reaper = {
   /** True once no process of the command is left. False after the time for it: then it is tried again when the host is next reached. */
   kill(token: string): Promise<boolean>;
-  /** A command whose connection went: to be ended when the host is next reached. */
+  /** A command whose connection went: to be ended now, or when the host is next reached. Nobody waits for it. */
   orphan(token: string): void;
   /** The host has been reached: ends what is left over. */
   sweep(): void;
@@ -60,7 +60,7 @@ export function createReaper(start: StartKiller, timeoutMs: number, onEvent: (ev
       if (!done) remember(token);
       return done;
     },
-    orphan: (token) => remember(token),
+    orphan: (token) => void killAgain(token, 0),
     sweep: () => {
       const left = [...orphans];
       orphans.clear();

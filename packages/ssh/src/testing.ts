@@ -13,8 +13,8 @@ import { createPool, type Pool, type PoolOptions } from "./pool.ts";
 
 const SSHD = "/usr/sbin/sshd";
 
-/** What a test may ask of a host. `options` are sshd's own, and are for OpenSSH alone. */
-export type HostWishes = { maxSessions?: number; options?: string[] };
+/** What a test may ask of a host. `options` (sshd's own) and `authorized` (further public keys) are for OpenSSH alone. */
+export type HostWishes = { maxSessions?: number; options?: string[]; authorized?: string[] };
 
 /** A host, as a pool sees it: through the proxy. */
 export type TestHost = {
@@ -86,19 +86,19 @@ export async function until(holds: () => boolean, what: string): Promise<void> {
 }
 
 async function startInProcess({ maxSessions }: HostWishes = {}): Promise<TestHost> {
-  const env = { PATH: process.env["PATH"] ?? "/usr/bin:/bin", HOME: tmpdir() };
+  const env = { PATH: "/usr/local/bin:/usr/bin:/bin", HOME: tmpdir() };
   const host = await startSshHost({ env, ...(maxSessions !== undefined && { maxSessions }) });
   const key = host.knownHosts.split(" ").slice(1).join(" ");
   return behindProxy(host.port, { username: host.username, privateKey: host.privateKey, key }, () => host.stop());
 }
 
-async function startOpenSsh({ maxSessions = 10, options = [] }: HostWishes = {}): Promise<TestHost> {
+async function startOpenSsh({ maxSessions = 10, options = [], authorized: others = [] }: HostWishes = {}): Promise<TestHost> {
   const home = mkdtempSync(join(tmpdir(), "podq-sshd-"));
   const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
   const login = ssh2.utils.generateKeyPairSync("ed25519");
   const [hostKeyFile, authorized] = [join(home, "host"), join(home, "authorized")];
   writeFileSync(hostKeyFile, hostKey.private, { mode: 0o600 });
-  writeFileSync(authorized, `${login.public}\n`, { mode: 0o600 });
+  writeFileSync(authorized, `${[login.public, ...others].join("\n")}\n`, { mode: 0o600 });
   if (userInfo().uid === 0) mkdirSync("/run/sshd", { recursive: true });
   const port = await freePort();
   const marker = `PODQ_TEST_SSHD=${randomUUID()}`;
