@@ -37,7 +37,8 @@ describe("delete", () => {
 
   it("leaves alone what is not ours when no uid was recorded", async () => {
     const identity = on.identity("foreign");
-    await on.admin(["create", "namespace", identity.namespace]);
+    const namespace = { apiVersion: "v1", kind: "Namespace", metadata: { name: identity.namespace } };
+    await on.admin(["apply", "--server-side", "--validate=ignore", "-f", "-"], JSON.stringify(namespace));
     try {
       await on.pods.delete(identity, control);
       expect(await on.admin(["get", "namespace", identity.namespace, "-o", "jsonpath={.status.phase}"])).toBe("Active");

@@ -46,6 +46,8 @@ describe("exitError", () => {
     ["Error from server (ServiceUnavailable): apiserver is shutting down", "cluster-unreachable"],
     ["Error from server: etcdserver: request timed out", "cluster-unreachable"],
     ["error: stat /home/podq/.kube/config: no such file or directory", "cluster-unreachable"],
+    ["error: EOF", "forbidden"],
+    ['Get "https://10.0.0.1:6443/api": EOF', "cluster-unreachable"],
     ["error: something that was never seen", "internal"],
   ])("reads %j as %s", (stderr, code) => {
     expect(exitError(said(stderr))).toMatchObject({ code, message: stderr });

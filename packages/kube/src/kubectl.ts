@@ -127,6 +127,8 @@ const stderrCodes: [RegExp, KubeCode][] = [
   [/failed to allocate a nodePort: range is full/, "node-port-exhausted"],
   [/provided port is already allocated/, "conflict"],
   [/failed calling webhook/, "cluster-unreachable"],
+  // Without credentials kubectl asks for a user name, and finds no more input.
+  [/^(?:error: )?EOF$/m, "forbidden"],
   [/Error from server \(Forbidden\)|\(Unauthorized\)|is forbidden: User /, "forbidden"],
   [
     / is invalid: |\((BadRequest|Invalid|RequestEntityTooLarge)\)|failed to create typed patch object|field not declared in schema/,
@@ -137,7 +139,7 @@ const stderrCodes: [RegExp, KubeCode][] = [
     "cluster-unreachable",
   ],
   [
-    /\((ServiceUnavailable|InternalError|Timeout|ServerTimeout|TooManyRequests|Expired)\)|etcdserver:|unexpected EOF/,
+    /\((ServiceUnavailable|InternalError|Timeout|ServerTimeout|TooManyRequests|Expired)\)|etcdserver:|unexpected EOF|: EOF$/m,
     "cluster-unreachable",
   ],
   [

@@ -12,18 +12,18 @@ const control = { timeoutMs: 60_000 };
 
 let on: ClusterFixture;
 let binding: string;
-beforeAll(async () => {
-  on = await clusterFixture();
-  binding = `${on.installation}-rbac`;
-});
-afterAll(async () => {
-  await on.admin(["delete", "clusterrole,clusterrolebinding", binding, "--ignore-not-found"]);
-  await on.stop();
-});
+// The embedded cluster checks no rights.
+describe.skipIf(process.env["PODQ_TEST_CLUSTER"] !== "real")("rbac.yaml", () => {
+  beforeAll(async () => {
+    on = await clusterFixture();
+    binding = `${on.installation}-rbac`;
+  });
+  afterAll(async () => {
+    await on.admin(["delete", "clusterrole,clusterrolebinding", binding, "--ignore-not-found"]);
+    await on.stop();
+  });
 
-describe("rbac.yaml", () => {
-  it("is enough for create, exec, find and delete, and nothing works without it", async ({ skip }) => {
-    skip(on.cluster.kind !== "real", "the embedded cluster checks no rights");
+  it("is enough for create, exec, find and delete, and nothing works without it", async () => {
     // A user without any rights of his own; the file is on the host, which is this machine.
     const kubectl = ["kubectl", `--kubeconfig=${process.env["PODQ_TEST_LIMITED_KUBECONFIG"]}`];
     const pods = createPods({ ...on.pool, installation: on.installation, kubectl });

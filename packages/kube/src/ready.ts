@@ -59,7 +59,8 @@ export async function untilReady(
     const last = verdict === "timeout" ? hold.current() : verdict;
     const observation = observationOf(identity, seen(), { verdict: last });
     if (verdict !== "timeout" && verdict.kind === "running") return observation;
-    if (last.kind === "failed") throw new KubeError(last.code, last.message || last.code, { observation });
+    // A time-out, ours or the cluster's, names no cause.
+    if (last.kind === "failed" && last.code !== "start-timeout") throw new KubeError(last.code, last.message || last.code, { observation });
     throw new KubeError("start-timeout", await whyNotReady(kubectl, identity), { observation });
   } catch (error) {
     if (error instanceof KubeError && error.observation === undefined) throw error.withObservation(observationOf(identity, seen()));
