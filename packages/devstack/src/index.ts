@@ -8,7 +8,7 @@ export { startMongo } from "./mongo.ts";
 export type { Mongo, MongoOptions } from "./mongo.ts";
 export { startRedis } from "./redis.ts";
 export type { Redis, RedisOptions } from "./redis.ts";
-export { startSshHost } from "./ssh-host.ts";
+export { newKeyPair, startSshHost } from "./ssh-host.ts";
 export type { SshHost, SshHostOptions } from "./ssh-host.ts";
 export { startStack } from "./stack.ts";
 export type { Stack, StackOptions } from "./stack.ts";

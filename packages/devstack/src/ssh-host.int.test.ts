@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import ssh2, { type Client, type ClientChannel } from "ssh2";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { type SshHost, startSshHost } from "./ssh-host.ts";
+import { newKeyPair, type SshHost, startSshHost } from "./ssh-host.ts";
 
 type Done = { code: number | null | undefined; signal: string | undefined; stdout: Buffer; stderr: Buffer };
 
@@ -85,7 +85,7 @@ describe("the SSH host", () => {
 
   it.each([
     ["another user", { username: "root" }],
-    ["another key", { privateKey: ssh2.utils.generateKeyPairSync("ed25519").private }],
+    ["another key", { privateKey: newKeyPair().private }],
   ])("refuses %s", async (_who, change) => {
     await expect(login(change)).rejects.toThrow("authentication methods failed");
   });

@@ -51,8 +51,8 @@ type Host = { env: Record<string, string>; marker: string; maxSessions: number; 
 /** Starts an SSH host on 127.0.0.1 that runs exec requests with `/bin/sh -c`; it listens when this resolves. */
 export async function startSshHost(options: SshHostOptions): Promise<SshHost> {
   const username = options.username ?? "podq";
-  const hostKey = options.hostKey ?? ssh2.utils.generateKeyPairSync("ed25519").private;
-  const privateKey = options.clientKey ?? ssh2.utils.generateKeyPairSync("ed25519").private;
+  const hostKey = options.hostKey ?? newKeyPair().private;
+  const privateKey = options.clientKey ?? newKeyPair().private;
   const authorized = parsed(privateKey);
   const marker = `PODQ_SSH_HOST=${randomUUID()}`;
   const host: Host = { env: options.env, marker, maxSessions: options.maxSessions ?? 10, children: new Set() };
@@ -101,6 +101,16 @@ export async function startSshHost(options: SshHostOptions): Promise<SshHost> {
       endProcesses(host); // whatever was forked in between
     },
   };
+}
+
+type Encryption = { passphrase: string; cipher: string; rounds: number };
+
+/** A new ed25519 key pair, OpenSSH text. One in 256 that ssh2 makes is broken (its public half begins with a zero byte): that one is made anew. */
+export function newKeyPair(encryption?: Encryption): { private: string; public: string } {
+  for (;;) {
+    const pair = ssh2.utils.generateKeyPairSync("ed25519", encryption);
+    if (!(ssh2.utils.parseKey(pair.private, encryption?.passphrase) instanceof Error)) return pair;
+  }
 }
 
 type Login = { host: Host; username: string; authorized: ParsedKey };

@@ -32,8 +32,11 @@ export async function useTestCluster(): Promise<TestCluster> {
   return process.env.PODQ_TEST_CLUSTER === "real" ? realCluster() : embeddedCluster();
 }
 
+// Long enough that a test on a busy machine meets a namespace that is terminating and still full.
+const NAMESPACE_DELAY_MS = 1500;
+
 async function embeddedCluster(): Promise<TestCluster> {
-  const [{ cluster, ssh, stop }, kubectl] = await Promise.all([startHost(), kubectlBinary()]);
+  const [{ cluster, ssh, stop }, kubectl] = await Promise.all([startHost({ namespaceDelayMs: NAMESPACE_DELAY_MS }), kubectlBinary()]);
   const dir = await mkdtemp(join(tmpdir(), "podq-test-"));
   const knownHosts = join(dir, "known_hosts");
   await writeFile(knownHosts, `${ssh.knownHosts}\n`);

@@ -94,9 +94,7 @@ async function unpackWorkspace(root: string, facts: Parameters<Image["unpack"]>[
     if (there) await cp(`/etc/${name}`, join(root, "etc", name), { recursive: true, verbatimSymlinks: true });
   }
   await mkdir(join(root, "opt"));
-  await writeFile(join(root, "opt/node"), "");
   await writeFile(join(root, "opt/httpd"), HTTPD, { mode: 0o755 });
-  trees.push({ from: process.execPath, to: "/opt/node", mode: "ro" });
   for (const dir of ["", "etc", "opt", "home", "root", "var"]) await chmod(join(root, dir), 0o555);
   return [...trees, ...devices];
 }
@@ -113,19 +111,11 @@ async function unpackNoShell(root: string): Promise<Mount[]> {
 const HTTPD = `#!/bin/sh
 foreground=; port=80; home=.
 while getopts fvp:h: option; do
-  case $option in f) foreground=1 ;; p) port=\${OPTARG##*:} ;; h) home=$OPTARG ;; esac
+  case $option in f) foreground=1 ;; p) port=\${OPTARG##*:} ;; h) home=$OPTARG ;; *) exit 1 ;; esac
 done
-program='
-const [port, home] = process.argv.slice(1);
-const { createServer } = require("node:http"), { readFile } = require("node:fs"), { join, normalize } = require("node:path");
-createServer((request, response) => {
-  const name = normalize("/" + decodeURIComponent(request.url.split("?")[0]));
-  readFile(join(home, name.endsWith("/") ? name + "index.html" : name), (error, data) => {
-    response.writeHead(error ? 404 : 200).end(error ? "404 Not Found" : data);
-  });
-}).listen(Number(port));'
-if [ -n "$foreground" ]; then exec /opt/node -e "$program" "$port" "$home"; fi
-setsid /opt/node -e "$program" "$port" "$home" >/dev/null 2>&1 </dev/null &
+set -- python3 -m http.server --directory "$home" "$port"
+[ -z "$foreground" ] || exec "$@"
+setsid "$@" >/dev/null 2>&1 </dev/null &
 `;
 
 // A static x86-64 program of 248 bytes that waits for TERM or INT and exits 0, as the pause program of a real node does:

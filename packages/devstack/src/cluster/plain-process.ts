@@ -51,5 +51,7 @@ export async function startPlain(plan: ContainerPlan): Promise<Sandbox> {
     },
     inNetwork: (command) => [...command],
     log: () => readFile(join(dir, "log"), "utf8"),
+    usage: async () => [],
+    killInside: () => {},
   };
 }

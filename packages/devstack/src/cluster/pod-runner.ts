@@ -5,10 +5,12 @@ import { recordEvent } from "./events.ts";
 import type { EventFacts } from "./events.ts";
 import type { Image } from "./images.ts";
 import { planContainer, prepareImage } from "./container-plan.ts";
+import { watchMemory } from "./memory.ts";
 import { timestamp } from "./object.ts";
 import type { Container, Pod, PodStatus } from "./object.ts";
 import { podStatus, terminated, unscheduledStatus } from "./pod-status.ts";
 import type { ContainerFacts, NodeFacts } from "./pod-status.ts";
+import { quantityValue } from "./quantity.ts";
 import { removeTree, StartError } from "./sandbox.ts";
 import type { ContainerPlan, Sandbox } from "./sandbox.ts";
 import { unschedulable } from "./scheduler.ts";
@@ -219,14 +221,27 @@ export class PodRunner {
     this.#publish();
     const oom = this.#options.script.take("run", { namespace: this.#namespace, image: container.image });
     const timer = oom ? setTimeout(() => this.kill(oom.reason), oom.afterMs) : undefined;
+    const stopWatching = this.#limitMemory(this.sandbox, container);
     const code = await this.sandbox.exited;
     clearTimeout(timer);
+    stopWatching();
     this.sandbox = undefined;
-    const end = terminated(code, startedAt, containerID, code === 137 ? this.#killReason : undefined);
+    const end = terminated(code, startedAt, containerID, this.#killReason);
     this.#killReason = undefined;
     this.#facts = { ...this.#facts, state: { terminated: end } };
     this.#publish();
     await this.#afterEnd(() => ({ terminated: end }));
+  }
+
+  // As the kernel does it, the biggest process is ended. However the container ends after that, its reason is OOMKilled.
+  #limitMemory(sandbox: Sandbox, { resources }: Container): () => void {
+    const limit = quantityValue(resources?.limits?.memory);
+    if (limit === 0) return () => {};
+    return watchMemory(sandbox.usage, limit, (pid) => {
+      this.#killReason = "OOMKilled";
+      if (pid === 1) sandbox.kill("SIGKILL");
+      else sandbox.killInside(pid);
+    });
   }
 
   async #cannotStart(message: string, containerID: string): Promise<void> {

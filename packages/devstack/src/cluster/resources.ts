@@ -41,6 +41,10 @@ export const RESOURCES: readonly Resource[] = [
     subresources: [status("Deployment"), scale],
   }),
   resource("apps", "ReplicaSet", "replicasets", { shortNames: ["rs"], categories: ["all"], subresources: [status("ReplicaSet"), scale] }),
+  ...["ClusterRole", "ClusterRoleBinding"].map((kind) =>
+    resource("rbac.authorization.k8s.io", kind, `${kind.toLowerCase()}s`, { namespaced: false }),
+  ),
+  ...["Role", "RoleBinding"].map((kind) => resource("rbac.authorization.k8s.io", kind, `${kind.toLowerCase()}s`)),
   resource("networking.k8s.io", "NetworkPolicy", "networkpolicies", { shortNames: ["netpol"] }),
 ];
 

@@ -7,6 +7,8 @@ import { keep } from "../keeper.ts";
 import type { Kept } from "../keeper.ts";
 import { until } from "../until.ts";
 import type { Image, Mount } from "./images.ts";
+import { memoryUsage } from "./memory.ts";
+import type { Usage } from "./memory.ts";
 
 /** What one container is started from: `volumes` are folders of the machine by where the pod sees them. */
 export type ContainerPlan = {
@@ -34,6 +36,10 @@ export type Sandbox = {
   /** The command that starts `argv` in the container's network alone, outside its files. */
   inNetwork: (argv: readonly string[]) => string[];
   log: () => Promise<string>;
+  /** The memory of its processes; empty where that cannot be told. */
+  usage: () => Promise<Usage[]>;
+  /** Kills one of its processes, by the pid that it has inside. */
+  killInside: (pid: number) => void;
 };
 
 /** A container that could not be started: in the words of runc. */
@@ -123,7 +129,7 @@ function namespaces(outer: number, inner: number): string[] {
 function sandbox(kept: Kept, pid: number, plan: ContainerPlan, enter: (argv: readonly string[]) => string[]): Sandbox {
   return {
     pid,
-    exited: kept.exited,
+    exited: kept.exited.then((code) => endCode(code, kept.output())),
     kill: (signal) => {
       try {
         process.kill(pid, signal);
@@ -144,8 +150,16 @@ function sandbox(kept: Kept, pid: number, plan: ContainerPlan, enter: (argv: rea
       ...argv,
     ],
     log: () => readFile(join(plan.dir, "log"), "utf8"),
+    usage: () => memoryUsage(`/proc/${pid}/root/proc`),
+    killInside: (inside) => {
+      const enter = [`--user=/proc/${kept.pid}/ns/user`, `--pid=/proc/${pid}/ns/pid`, "--preserve-credentials", "--"];
+      spawn(program("nsenter"), [...enter, program("kill"), "-KILL", String(inside)], { stdio: "ignore" }).on("error", () => {});
+    },
   };
 }
+
+// An unshare whose child was killed by SIGKILL wants to die of it too, cannot, says this and exits with 1.
+const endCode = (code: number, words: string): number => (code === 1 && words.includes("unshare: sigprocmask unblock failed") ? 137 : code);
 
 // It runs when the process that was set up has become another program: its command line no longer names our folder.
 async function started(kept: Kept, plan: ContainerPlan, root: string): Promise<number> {

@@ -226,6 +226,10 @@ const SPECS: Record<string, Schema> = {
 const OTHERS: Record<string, Record<string, Schema>> = {
   ConfigMap: { data: map(string), binaryData: map(string), immutable: boolean },
   Secret: { data: map(string), stringData: map(string), type: string, immutable: boolean },
+  ClusterRole: { rules: atomic, aggregationRule: atomic },
+  ClusterRoleBinding: { subjects: atomic, roleRef: atomic },
+  Role: { rules: atomic },
+  RoleBinding: { subjects: atomic, roleRef: atomic },
   ServiceAccount: { automountServiceAccountToken: boolean, secrets: atomic, imagePullSecrets: atomic },
 };
 

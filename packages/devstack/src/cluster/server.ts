@@ -7,6 +7,8 @@ import { execQuery, execTarget, PlainError } from "./exec-target.ts";
 import { serveExec } from "./exec.ts";
 import { createHandler } from "./handler.ts";
 import type { Kubelet } from "./kubelet.ts";
+import { openApiDocument, openApiIndex } from "./openapi.ts";
+import { readProtobuf } from "./protobuf.ts";
 import { aggregatedDiscovery, groupList, resourceList } from "./resources.ts";
 import { readRoute } from "./route.ts";
 import type { Script } from "./script.ts";
@@ -21,7 +23,9 @@ export async function serveApi(of: { store: Store; api: Api; script: Script; kub
   const handle = createHandler(of);
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const url = new URL(request.url ?? "/", "http://cluster");
-    const body = await readBody(request);
+    const raw = await readBody(request);
+    const isProtobuf = request.headers["content-type"] === "application/vnd.kubernetes.protobuf" && raw.length > 0;
+    const body = isProtobuf ? JSON.stringify(readProtobuf(raw)) : raw.toString();
     const fixed = document(url.pathname, request.headers.accept ?? "");
     if (fixed) {
       response.writeHead(200, { "content-type": fixed.type ?? "application/json" }).end(JSON.stringify(fixed.body));
@@ -97,15 +101,18 @@ function document(path: string, accept: string): { body: object; type?: string }
   if (path === "/api")
     return wanted ? { body: aggregatedDiscovery(true), type: aggregated } : { body: { kind: "APIVersions", versions: ["v1"] } };
   if (path === "/apis") return wanted ? { body: aggregatedDiscovery(false), type: aggregated } : { body: groupList() };
+  if (path === "/openapi/v3") return { body: openApiIndex() };
+  const schemas = path.startsWith("/openapi/v3/") ? openApiDocument(path.slice(12)) : undefined;
+  if (schemas) return { body: schemas };
   const group = path === "/api/v1" ? "" : /^\/apis\/([^/]+)\/v1$/.exec(path)?.[1];
   const body = group === undefined ? undefined : resourceList(group);
   return body && { body };
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
+async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of request) chunks.push(chunk);
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 function sendError(response: ServerResponse, error: unknown): void {
