@@ -47,7 +47,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Wo
     kubectl: [config.kubectl],
   };
   const pods = createPods({ ...way, installation: config.installation });
-  const execs = createExecs(way);
+  const execs = createExecs({ ...way, onEvent: (event) => log.debug(event, "exec") });
 
   const closeRest = async (): Promise<void> => {
     await execs.close();

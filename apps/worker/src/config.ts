@@ -11,6 +11,7 @@ const wholeNumber = (name: string, fallback: number, min: number, max: number): 
     .default(fallback);
 const milliseconds = (fallback: number, min = 100): z.ZodType<number> => wholeNumber("a duration", fallback, min, 604_800_000);
 const text = z.string().min(1);
+const path = text.transform((given) => given.replace(/^~(?=\/)/, homedir()));
 
 // Names, defaults and bounds of every variable that a worker reads; `.env.example` lists them.
 const schema = z.object({
@@ -37,10 +38,10 @@ const schema = z.object({
   K8S_SSH_HOST: text.default("127.0.0.1"),
   K8S_SSH_PORT: wholeNumber("a port", 22, 1, 65_535),
   K8S_SSH_USERNAME: text.default("root"),
-  K8S_SSH_KEY_FILE: text.default(() => join(homedir(), ".ssh/id_rsa")),
+  K8S_SSH_KEY_FILE: path.default(() => join(homedir(), ".ssh/id_rsa")),
   K8S_SSH_KEY_STRING: text.optional(),
   K8S_SSH_KEY_PASSPHRASE: text.optional(),
-  K8S_SSH_KNOWN_HOSTS: text.default(() => join(homedir(), ".ssh/known_hosts")),
+  K8S_SSH_KNOWN_HOSTS: path.default(() => join(homedir(), ".ssh/known_hosts")),
   K8S_SSH_TRUST_NEW_HOST: z.enum(["0", "1"]).default("0"),
   K8S_SSH_CONNECTIONS: wholeNumber("a number of connections", 4, 1, 64),
   K8S_SSH_CHANNELS: wholeNumber("a number of channels", 5, 1, 64),

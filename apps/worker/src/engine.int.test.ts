@@ -89,7 +89,7 @@ describe("the line", () => {
     for (const project of ["a", "b", "c", "d", "e"]) {
       const pod = bench.podq.pod({ project });
       jobs.push([]);
-      for (let n = 0; n < 10; n++) jobs.at(-1)!.push(await pod.exec(["true"]));
+      for (let n = 0; n < 10; n++) jobs.at(-1)?.push(await pod.exec(["true"]));
     }
     const keys = await redis.keys(`${bench.prefix}:*`);
     expect(keys.length).toBeGreaterThan(50);
@@ -244,7 +244,7 @@ describe("a plain BullMQ job", () => {
     for (const job of added) await expect.poll(async () => queue.getJobState(job.id!), { timeout: 10_000 }).toBe("completed");
     const expected = added.map((job) => `${job.id}-${job.timestamp}`);
     expect(seen.order).toEqual(expected);
-    expect((await queue.getJob(added[0].id!))!.returnvalue).toEqual({ jobId: expected[0], state: "succeeded" });
+    expect((await queue.getJob(added[0]!.id!))!.returnvalue).toEqual({ jobId: expected[0], state: "succeeded" });
     await queue.close();
     redis.disconnect();
   });
@@ -264,7 +264,7 @@ describe("a plain BullMQ job", () => {
     for (const job of [...bad, good]) await expect.poll(async () => queue.getJobState(job.id!), { timeout: 10_000 }).toBe("completed");
     const codes = await Promise.all(bad.map(async ({ id }) => ((await queue.getJob(id!))!.returnvalue as { code: string }).code));
     expect(codes).toEqual(["invalid-request", "invalid-request", "invalid-request", "owner-missing"]);
-    const recorded = await bench.podq.job(`${bad[0].id}-${bad[0].timestamp}`).status();
+    const recorded = await bench.podq.job(`${bad[0]!.id}-${bad[0]!.timestamp}`).status();
     expect(recorded).toMatchObject({ state: "failed", error: { code: "invalid-request" } });
     expect((await queue.getJob(good.id!))!.returnvalue).toMatchObject({ state: "succeeded" });
     await queue.close();

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { runnable, slotsPerPod, turnOf } from "./line.ts";
 
-const line = (letters: string): { parallel: boolean; at: number }[] => letters.split("").map((letter, at) => ({ parallel: letter === "p", at }));
+const line = (letters: string): { parallel: boolean; at: number }[] =>
+  letters.split("").map((letter, at) => ({ parallel: letter === "p", at }));
 
 describe("who may run in a line", () => {
   it.each([

@@ -316,7 +316,7 @@ function newJob(id: string, request: JobRequest, now: Date): JobDocument {
     podKey: podKeyOf(request.owner, request.name),
     seq: new mongo.Timestamp({ t: 0, i: 0 }),
     state: "queued",
-    parallel: request.kind === "exec" &&  request.params.parallel,
+    parallel: request.kind === "exec" && request.params.parallel,
     params: request.params,
     stdinBytes: request.stdin?.byteLength ?? null,
     labels: request.labels,

@@ -132,7 +132,7 @@ describe("an accepted job", () => {
     const error = { code: "internal", message: "$state { $gt: 1 }" } as const;
     const ended = (await store.jobs.end({ id: "a", attempt: 1 }, { state: "failed", result: { $x: "$y" }, error, why: "$$ROOT" }))!;
     expect(ended).toMatchObject({ error, result: { $x: "$y" }, worker: "$$NOW" });
-    expect(ended.attempts[0].why).toBe("$$ROOT");
+    expect(ended.attempts[0]!.why).toBe("$$ROOT");
   });
 });
 
@@ -179,10 +179,11 @@ describe("the sweeper's view", () => {
   });
 });
 
+const piece = (offset: number, text: string) => ({ stream: "stdout" as const, offset, data: Buffer.from(text) });
+
 describe("output chunks", () => {
   it("are read from any byte on, and stored once", async () => {
     await using store = await open();
-    const piece = (offset: number, text: string) => ({ stream: "stdout" as const, offset, data: Buffer.from(text) });
     expect(await store.output.append("a", 1, [piece(0, "hello "), piece(6, "world")])).toBe(true);
     expect(await store.output.append("a", 1, [piece(6, "again")])).toBe(false);
     const text = async (from: number) =>

@@ -57,7 +57,7 @@ async function conclude(means: ExecMeans, attempt: Attempt & { pod: PodDocument 
       return endOf({ ...recordOf(outcome), attached }, outcome.why, job, hold.cancel);
     case "failed":
       if (outcome.code === "pod-not-running") return podGone(means, attempt, outcome.message);
-      return ended("failed", { code: outcome.code, message: outcome.message });
+      return ended(outcome.code === "cancelled" ? "cancelled" : "failed", { code: outcome.code, message: outcome.message });
     case "detached":
       return { kind: "release", why: reasonOf(hold.detach) };
     case "lost":
@@ -70,7 +70,7 @@ async function conclude(means: ExecMeans, attempt: Attempt & { pod: PodDocument 
 async function unreachable(
   means: ExecMeans,
   attempt: Attempt & { pod: PodDocument },
-  outcome: ExecOutcome & { kind: "unreachable" },
+  outcome: Extract<ExecOutcome, { kind: "unreachable" }>,
 ): Promise<Outcome | Replaced> {
   const { job } = attempt;
   const error = { code: outcome.code, message: outcome.message };
@@ -146,7 +146,7 @@ const nothingKnown: ExecRecord = {
   weaker: [],
 };
 
-function recordOf(outcome: ExecOutcome & { kind: "ended" }): ExecRecord {
+function recordOf(outcome: Extract<ExecOutcome, { kind: "ended" }>): ExecRecord {
   const {
     exitCode,
     signal = null,
@@ -189,7 +189,7 @@ function requestOf(
     command,
     cwd,
     env: env ?? {},
-    ...(job.stdinBytes === null ? {} : { stdin: store.input.read(job._id) }),
+    ...(job.stdinBytes === null ? {} : { stdin: { [Symbol.asyncIterator]: () => store.input.read(job._id) } }),
     timeoutMs,
     graceMs,
     maxOutputBytes,
