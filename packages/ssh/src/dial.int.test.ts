@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newKeyPair } from "@podq/devstack";
 import ssh2, { type ServerChannel } from "ssh2";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { createHostKeys } from "./host-keys.ts";
@@ -42,7 +43,7 @@ describe.each(hostKinds)("dialling $name", ({ missing, start }) => {
   });
 
   it("is refused when the key is another than the known one, also if asked to trust on first use, and does not knock again", async () => {
-    const other = ssh2.utils.generateKeyPairSync("ed25519").public;
+    const other = newKeyPair().public;
     const lines = `${host.knownHosts.split(" ")[0]} ${other}`;
     const pool = make(host, { hostKeys: createHostKeys({ lines, trustOnFirstUse: true }) });
     expect(await pool.run(["true"])).toMatchObject({ kind: "host-key", message: expect.stringContaining("is not the known one") });
@@ -61,7 +62,7 @@ describe.each(hostKinds)("dialling $name", ({ missing, start }) => {
 
   it("is refused with a key that may not log in, once, and says whose", async () => {
     const before = host.proxy.total();
-    const key = loadKey({ text: ssh2.utils.generateKeyPairSync("ed25519").private }).key;
+    const key = loadKey({ text: newKeyPair().private }).key;
     const pool = make(host, { key });
     const all = await Promise.all(Array.from({ length: 8 }, () => pool.run(["true"])));
     for (const failed of all)
@@ -106,7 +107,7 @@ describe("dialling OpenSSH", () => {
   it("logs in with encrypted keys of every kind", async () => {
     const locked = { passphrase: "correct horse", cipher: "aes256-ctr", rounds: 4 };
     const pairs = [
-      ssh2.utils.generateKeyPairSync("ed25519", locked),
+      newKeyPair(locked),
       ssh2.utils.generateKeyPairSync("ecdsa", { bits: 384, ...locked }),
       ssh2.utils.generateKeyPairSync("rsa", { bits: 2048, ...locked }),
     ];
@@ -149,7 +150,7 @@ describe("dialling something that is not an SSH host", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
     port = typeof address === "object" && address ? address.port : 0;
-    const key = ssh2.utils.generateKeyPairSync("ed25519").private;
+    const key = newKeyPair().private;
     return make({ port, username: "nobody", privateKey: key, knownHosts: "" }, { unreachableMs: 200, dialTimeoutMs: 300 });
   };
   afterEach(() => server.close());
@@ -186,7 +187,7 @@ describe("a host that leaves the outcome open", () => {
   const serve = async (
     onExec: (socket: Socket, start: () => ServerChannel) => void,
   ): Promise<{ pool: ReturnType<typeof poolOn>; execs: () => number }> => {
-    const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
+    const hostKey = newKeyPair();
     let execs = 0;
     server = createServer((socket) => {
       const ssh = new ssh2.Server({ hostKeys: [hostKey.private] }, (client) => {
@@ -205,7 +206,7 @@ describe("a host that leaves the outcome open", () => {
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const address = server.address();
     const port = typeof address === "object" && address ? address.port : 0;
-    const privateKey = ssh2.utils.generateKeyPairSync("ed25519").private;
+    const privateKey = newKeyPair().private;
     const pool = make(
       { port, username: "nobody", privateKey, knownHosts: `[127.0.0.1]:${port} ${hostKey.public}` },
       { killTimeoutMs: 100 },

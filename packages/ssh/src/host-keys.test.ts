@@ -1,13 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { newKeyPair } from "@podq/devstack";
 import ssh2 from "ssh2";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { createHostKeys } from "./host-keys.ts";
 import { knownHostsLine } from "./known-hosts.ts";
 
 const blob = (kind: "ed25519" | "rsa"): Buffer => {
-  const made = kind === "rsa" ? ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 }) : ssh2.utils.generateKeyPairSync("ed25519");
+  const made = kind === "rsa" ? ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 }) : newKeyPair();
   const parsed = ssh2.utils.parseKey(made.public);
   if (parsed instanceof Error) throw parsed;
   return parsed.getPublicSSH();

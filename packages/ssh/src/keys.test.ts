@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inspect } from "node:util";
+import { newKeyPair } from "@podq/devstack";
 import ssh2 from "ssh2";
 import { afterAll, describe, expect, it } from "vitest";
 import { loadKey, parsePrivateKey } from "./keys.ts";
@@ -15,7 +16,7 @@ const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
 const ec = generateKeyPairSync("ec", { namedCurve: "P-384" }).privateKey;
 const ed25519 = generateKeyPairSync("ed25519").privateKey;
 
-const openssh = ssh2.utils.generateKeyPairSync("ed25519");
+const openssh = newKeyPair();
 const kinds: [string, string, string][] = [
   ["OpenSSH Ed25519", openssh.private, "ssh-ed25519"],
   ["OpenSSH RSA", ssh2.utils.generateKeyPairSync("rsa", { bits: 2048 }).private, "ssh-rsa"],
@@ -27,12 +28,8 @@ const kinds: [string, string, string][] = [
   ["PKCS#8 Ed25519", ed25519.export({ type: "pkcs8", format: "pem" }).toString(), "ssh-ed25519"],
 ];
 const encrypted: [string, string, string][] = [
-  ["OpenSSH Ed25519", ssh2.utils.generateKeyPairSync("ed25519", locked).private, "ssh-ed25519"],
-  [
-    "OpenSSH Ed25519 (GCM)",
-    ssh2.utils.generateKeyPairSync("ed25519", { ...locked, cipher: "aes256-gcm@openssh.com" }).private,
-    "ssh-ed25519",
-  ],
+  ["OpenSSH Ed25519", newKeyPair(locked).private, "ssh-ed25519"],
+  ["OpenSSH Ed25519 (GCM)", newKeyPair({ ...locked, cipher: "aes256-gcm@openssh.com" }).private, "ssh-ed25519"],
   ["OpenSSH RSA", ssh2.utils.generateKeyPairSync("rsa", { bits: 2048, ...locked }).private, "ssh-rsa"],
   ["PEM RSA", rsa.export({ type: "pkcs1", format: "pem", ...sealed }).toString(), "ssh-rsa"],
   ["PEM ECDSA", ec.export({ type: "sec1", format: "pem", ...sealed }).toString(), "ecdsa-sha2-nistp384"],

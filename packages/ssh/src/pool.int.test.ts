@@ -1,3 +1,5 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Exit, Failure } from "./outcome.ts";
 import type { PoolOptions } from "./pool.ts";
@@ -40,9 +42,11 @@ describe.each(hostKinds)("a pool on $name", ({ missing, start }) => {
 
   it("goes no further than its bounds, and serves all that wait", async () => {
     const pool = make({ commands: { connections: 2, channels: 3 } });
-    const all = Promise.all(Array.from({ length: 40 }, () => pool.run(["sleep", "0.05"])));
+    const go = join(host.folder, "go");
+    const all = Promise.all(Array.from({ length: 40 }, () => pool.run(["sh", "-c", `until [ -e ${go} ]; do sleep 0.05; done`])));
     await until(() => pool.stats().commands.busy === 6, "all six slots are in use");
     expect(pool.stats().commands).toMatchObject({ connections: 2, busy: 6, waiting: 34 });
+    writeFileSync(go, "");
     expect(succeeded(await all)).toBe(40);
     expect(pool.stats().commands.dials).toBe(2);
   });

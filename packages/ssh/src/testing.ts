@@ -5,8 +5,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
-import { startSshHost } from "@podq/devstack";
-import ssh2 from "ssh2";
+import { newKeyPair, startSshHost } from "@podq/devstack";
 import { createHostKeys } from "./host-keys.ts";
 import { loadKey } from "./keys.ts";
 import { createPool, type Pool, type PoolOptions } from "./pool.ts";
@@ -94,8 +93,8 @@ async function startInProcess({ maxSessions }: HostWishes = {}): Promise<TestHos
 
 async function startOpenSsh({ maxSessions = 10, options = [], authorized: others = [] }: HostWishes = {}): Promise<TestHost> {
   const home = mkdtempSync(join(tmpdir(), "podq-sshd-"));
-  const hostKey = ssh2.utils.generateKeyPairSync("ed25519");
-  const login = ssh2.utils.generateKeyPairSync("ed25519");
+  const hostKey = newKeyPair();
+  const login = newKeyPair();
   const [hostKeyFile, authorized] = [join(home, "host"), join(home, "authorized")];
   writeFileSync(hostKeyFile, hostKey.private, { mode: 0o600 });
   writeFileSync(authorized, `${[login.public, ...others].join("\n")}\n`, { mode: 0o600 });
