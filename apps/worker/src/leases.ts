@@ -33,7 +33,7 @@ export function createLeases(jobs: Store["jobs"], worker: string, leaseMs: numbe
 
   const lose = (one: Held, why: string): void => {
     one.lost = true;
-    log.warn({ job: one.claim.id, attempt: one.claim.attempt }, `lease lost: ${why}`);
+    log.debug({ job: one.claim.id, attempt: one.claim.attempt }, `lease lost: ${why}`);
     one.detach.abort(new Error(why));
   };
 

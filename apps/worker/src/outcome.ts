@@ -9,8 +9,7 @@ export type Outcome =
   | { kind: "release"; why: string } // left to another worker, which goes on where this one was
   | { kind: "fenced" }; // the attempt is over: another worker has the job, and nothing may be written
 
-/** What a failure of this code leads to. */
-export type Verdict = "retry" | "fail" | "cancel" | "lost";
+type Verdict = "retry" | "fail" | "cancel" | "lost";
 
 // A new code without a verdict does not compile. What the cluster says about a pod is final: it is told within seconds, and a
 // later create repairs it. What fails on the way to the cluster is tried again.

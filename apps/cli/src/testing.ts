@@ -1,0 +1,103 @@
+// What the tests of the command share: a cluster, a database and a queue of their own, `podq` as a real process.
+import { spawn, type ChildProcess } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { connect, type Podq } from "@podq/client";
+import { useTestCluster, type TestCluster } from "@podq/devstack/testing";
+import { inject } from "vitest";
+
+/** How a command ended and what it wrote. */
+export type Ran = { code: number | null; stdout: string; stderr: string };
+
+/** A whole podq, but for its workers, which a test starts and ends itself. */
+export type Scene = {
+  cluster: TestCluster;
+  podq: Podq;
+  installation: string;
+  /** Resources that many pods fit into. */
+  small: { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
+  /** Runs `podq ARGS` to its end; `env` is on top of the scene's own. */
+  cli: (args: readonly string[], env?: Record<string, string>, stdin?: string) => Promise<Ran>;
+  /** Starts `podq worker`, and resolves when it is ready, with what it had logged by then. */
+  startWorker: (env?: Record<string, string>) => Promise<ChildProcess & { log: string }>;
+  stop: () => Promise<void>;
+};
+
+const main = join(import.meta.dirname, "main.ts");
+
+/** Sets the scene. Leases are short, so that what a dead worker held is picked up within seconds. */
+export async function setScene(): Promise<Scene> {
+  const { redisUrl, mongodbUri } = inject("services");
+  const installation = `t${randomBytes(4).toString("hex")}`;
+  const uri = new URL(mongodbUri);
+  uri.pathname = `/${installation}`;
+  const cluster = await useTestCluster();
+  const dir = await mkdtemp(join(tmpdir(), "podq-scene-"));
+  const keyFile = join(dir, "key");
+  await writeFile(keyFile, cluster.ssh.privateKey, { mode: 0o600 });
+  const env = {
+    PATH: process.env.PATH ?? "",
+    HOME: dir,
+    REDIS_URL: redisUrl,
+    MONGODB_URI: uri.href,
+    PODQ_PREFIX: installation,
+    PODQ_INSTALLATION: installation,
+    PODQ_LEASE_MS: "2000",
+    PODQ_STALL_CHECK_MS: "500",
+    PODQ_SWEEP_MS: "500",
+    K8S_SSH_HOST: cluster.ssh.host,
+    K8S_SSH_PORT: String(cluster.ssh.port),
+    K8S_SSH_USERNAME: cluster.ssh.username,
+    K8S_SSH_KEY_FILE: keyFile,
+    K8S_SSH_KNOWN_HOSTS: cluster.ssh.knownHosts,
+  };
+  const podq = await connect({ redisUrl, mongodbUri: uri.href, prefix: installation });
+  const workers: ChildProcess[] = [];
+  const start = (args: readonly string[], extra: Record<string, string> = {}): ChildProcess =>
+    spawn(process.execPath, [main, ...args], { env: { ...env, ...extra }, stdio: "pipe" });
+
+  return {
+    cluster,
+    podq,
+    installation,
+    small: { memory: "64Mi", cpu: "200m", memoryRequests: "10Mi", cpuRequests: "5m" },
+    async cli(args, extra, stdin = "") {
+      const child = start(args, extra);
+      child.stdin?.end(stdin);
+      const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, "close")]);
+      return { code: child.exitCode, stdout, stderr };
+    },
+    async startWorker(extra) {
+      const worker = start(["worker"], extra);
+      workers.push(worker);
+      let log = "";
+      const ready = Promise.withResolvers<void>();
+      worker.stderr?.on("data", (chunk: Buffer) => {
+        log += chunk.toString();
+        if (log.includes("worker is ready")) ready.resolve();
+      });
+      worker.once("exit", () => ready.reject(new Error(`the worker did not start: ${log}`)));
+      await ready.promise;
+      return Object.assign(worker, { log });
+    },
+    async stop() {
+      await Promise.all(workers.map(async (worker) => endProcess(worker, "SIGTERM")));
+      await podq.close();
+      await cluster.kubectl(["delete", "namespaces", "--selector", `podq.dev/installation=${installation}`, "--wait=false"]);
+      await cluster.stop();
+      await rm(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Ends a process, and waits until it is gone. */
+export async function endProcess(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const closed = once(child, "exit");
+  child.kill(signal);
+  await closed;
+}
