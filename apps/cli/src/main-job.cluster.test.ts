@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { endProcess, setScene, type Scene } from "./testing.ts";
 
@@ -94,6 +96,18 @@ describe("podq on the command line", () => {
       ),
     );
     expect(new Set(records.map(({ podUid }) => podUid)).size).toBe(1);
+  });
+});
+
+describe("the example in the README", () => {
+  it("runs as it stands there", async () => {
+    const readme = await readFile(join(import.meta.dirname, "../../../README.md"), "utf8");
+    const [, example = ""] = /```ts\n(.*?)```/s.exec(readme) ?? [];
+    const mongodbUri = "mongodbUri: process.env.MONGODB_URI!";
+    expect(example).toContain(mongodbUri);
+    const { code, stdout, stderr } = await scene.service(example.replace(mongodbUri, `${mongodbUri}, prefix: process.env.PODQ_PREFIX!`));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^http:\/\/\S+:\d+\n3 hello\n\n1\n2\n3\n$/);
   });
 });
 

@@ -22,6 +22,8 @@ export type Scene = {
   small: { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
   /** Runs `podq ARGS` to its end; `env` is on top of the scene's own. */
   cli: (args: readonly string[], env?: Record<string, string>, stdin?: string) => Promise<Ran>;
+  /** Runs a TypeScript module of a service that uses the SDK. */
+  service: (code: string) => Promise<Ran>;
   /** Starts `podq worker`, and resolves when it is ready, with what it had logged by then. */
   startWorker: (env?: Record<string, string>) => Promise<ChildProcess & { log: string }>;
   stop: () => Promise<void>;
@@ -57,22 +59,18 @@ export async function setScene(): Promise<Scene> {
   };
   const podq = await connect({ redisUrl, mongodbUri: uri.href, prefix: installation });
   const workers: ChildProcess[] = [];
-  const start = (args: readonly string[], extra: Record<string, string> = {}): ChildProcess =>
-    spawn(process.execPath, [main, ...args], { env: { ...env, ...extra }, stdio: "pipe" });
+  const node = (args: readonly string[], extra: Record<string, string> = {}): ChildProcess =>
+    spawn(process.execPath, args, { cwd: import.meta.dirname, env: { ...env, ...extra }, stdio: "pipe" });
 
   return {
     cluster,
     podq,
     installation,
     small: { memory: "64Mi", cpu: "200m", memoryRequests: "10Mi", cpuRequests: "5m" },
-    async cli(args, extra, stdin = "") {
-      const child = start(args, extra);
-      child.stdin?.end(stdin);
-      const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, "close")]);
-      return { code: child.exitCode, stdout, stderr };
-    },
+    cli: async (args, extra, stdin = "") => finish(node([main, ...args], extra), stdin),
+    service: async (code) => finish(node(["--input-type=module-typescript", "-e", code]), ""),
     async startWorker(extra) {
-      const worker = start(["worker"], extra);
+      const worker = node([main, "worker"], extra);
       workers.push(worker);
       let log = "";
       const ready = Promise.withResolvers<void>();
@@ -92,6 +90,12 @@ export async function setScene(): Promise<Scene> {
       await rm(dir, { recursive: true, force: true });
     },
   };
+}
+
+async function finish(child: ChildProcess, stdin: string): Promise<Ran> {
+  child.stdin?.end(stdin);
+  const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, "close")]);
+  return { code: child.exitCode, stdout, stderr };
 }
 
 /** Ends a process, and waits until it is gone. */
