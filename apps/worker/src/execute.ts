@@ -42,7 +42,7 @@ export async function execute(executor: Executor, delivery: Delivery): Promise<D
   if (claimed === null) return unclaimed(executor, job._id);
   const log = executor.log.child({ job: job._id, kind: job.kind, pod: job.podKey, attempt: claimed.attempt });
   log.info("attempt begins");
-  await line.nudge(job._id);
+  void line.nudge(job._id); // never rejects; nobody's result waits for it
 
   const hold = executor.leases.hold({ id: job._id, attempt: claimed.attempt }, claimed.cancel?.reason ?? null);
   try {

@@ -37,7 +37,7 @@ export async function openOutput(
         rest = rest.flatMap((piece) => behind(piece, stored[piece.stream]));
       }
       for (const { stream, offset, data } of pieces) stored[stream] = Math.max(stored[stream], offset + data.byteLength);
-      await line.nudge(job.id);
+      void line.nudge(job.id); // never rejects; the next piece need not wait for it
     },
   };
 }

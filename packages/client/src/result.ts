@@ -98,7 +98,10 @@ async function resultOf(store: Store, job: JobDocument): Promise<ResultOf<Kind>>
   }
   const record = job.result as ExecRecord | null;
   if (record === null) throw new JobError(job, null);
-  const [stdout, stderr] = await Promise.all([readAll(store, job, "stdout"), readAll(store, job, "stderr")]);
+  const [stdout, stderr] = await Promise.all([
+    record.stdoutBytes === 0 ? new OutputBytes() : readAll(store, job, "stdout"),
+    record.stderrBytes === 0 ? new OutputBytes() : readAll(store, job, "stderr"),
+  ]);
   const { exitCode, startedAt, endedAt } = record;
   if (job.state !== "succeeded" || exitCode === null || startedAt === null || endedAt === null)
     throw new JobError(job, { ...record, stdout, stderr });

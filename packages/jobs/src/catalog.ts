@@ -32,6 +32,11 @@ const execParams = z.strictObject({
   /** An argv, never parsed by a shell; or a string, run by the pod's `sh -c`. */
   command: z.union([argv, shellLine], { error: "must be a string or an array of strings" }),
   cwd: absolutePath.default("/workspace"),
+  /** What runs a string command, as `shell -c`: a name in the pod's PATH, or an absolute path. */
+  shell: z
+    .string()
+    .regex(/^[A-Za-z0-9_./+-]{1,255}$/, { error: "is no name of a program" })
+    .default("sh"),
   env: environment.default({}),
   stdin: stdin.optional(),
   /** Of the command, from its start. Default 10 min. */

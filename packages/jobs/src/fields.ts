@@ -31,7 +31,7 @@ export const environment = z
   .refine((env) => totalBytes(Object.entries(env).flat()) <= maxArgvBytes, { error: `is larger than ${maxArgvBytes} bytes in all` });
 
 /** Kubernetes labels. podq's own keys cannot be set. */
-export const labels = z
+const labels = z
   .record(
     z
       .string()

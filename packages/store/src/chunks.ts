@@ -66,10 +66,13 @@ export function createOutputStore(model: Model<OutputDocument>, options: { reten
 
     /** The stored pieces of a stream from a byte offset on, in order, about `maxBytes` of them; the first is cut to the offset. */
     async read(job: string, run: number, stream: Stream, offset: number, maxBytes: number): Promise<Chunk[]> {
-      const holds = await model
-        .findOne({ job, run, stream, offset: { $lte: offset } }, { offset: 1 })
-        .sort({ offset: -1 })
-        .lean<OutputDocument>();
+      const holds =
+        offset === 0
+          ? null
+          : await model
+              .findOne({ job, run, stream, offset: { $lte: offset } }, { offset: 1 })
+              .sort({ offset: -1 })
+              .lean<OutputDocument>();
       const cursor = model
         .find({ job, run, stream, offset: { $gte: holds?.offset ?? offset } }, { offset: 1, data: 1 })
         .sort({ offset: 1 })

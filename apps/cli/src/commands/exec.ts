@@ -9,6 +9,7 @@ import { given } from "./create.ts";
 type Options = OwnerOptions & {
   command?: string;
   cwd?: string;
+  shell?: string;
   env?: Record<string, string>;
   stdin?: boolean;
   timeoutMs?: number;
@@ -26,6 +27,7 @@ export function addExec(program: Command, context: CliContext): void {
   withOwner(program.command("exec").description("run a command in an owner's pod; its streams and exit code are passed through"))
     .option("-c, --command <string>", "a line for the pod's shell, in place of an argv")
     .option("-i, --stdin", "send standard input, up to its end")
+    .option("--shell <program>", "what runs the line of -c (default sh)")
     .option("--cwd <path>", "where it runs (default /workspace)")
     .option("--env <KEY=VALUE>", "variable of the command; again for more", collectPair)
     .option("--timeout-ms <ms>", "time for the command (default 600000)", wholeNumber)
@@ -41,9 +43,9 @@ export function addExec(program: Command, context: CliContext): void {
       if (options.command !== undefined && argv.length > 0)
         throw new UsageError("give either a command after -- or a line with -c, not both");
       const command = options.command ?? argv;
-      const { cwd, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey } = options;
+      const { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey } = options;
       const address = addressOf(options);
-      const request: ExecOptions = given({ cwd, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey });
+      const request: ExecOptions = given({ cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey });
       await withPodq(async (podq) => {
         const pod = podq.pod(address);
         const stdin = options.stdin ? await buffer(context.stdin) : undefined;

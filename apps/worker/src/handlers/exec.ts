@@ -181,12 +181,12 @@ function requestOf(
   stored: { stdout: number; stderr: number },
   store: Pick<Store, "input">,
 ): ExecRequest {
-  const { command, cwd, env, timeoutMs, graceMs, maxOutputBytes, parallel, trustKubectl } = job.params as Params<"exec">;
+  const { command, shell, cwd, env, timeoutMs, graceMs, maxOutputBytes, parallel, trustKubectl } = job.params as Params<"exec">;
   return {
     jobId: job._id,
     run: job.run,
     attempt: job.attempt,
-    command,
+    command: typeof command === "string" && shell !== "sh" ? [shell, "-c", command] : command,
     cwd,
     env: env ?? {},
     ...(job.stdinBytes === null ? {} : { stdin: { [Symbol.asyncIterator]: () => store.input.read(job._id) } }),
