@@ -62,7 +62,6 @@ export function createLeases(jobs: Store["jobs"], worker: string, leaseMs: numbe
       }
     } catch (error) {
       log.warn({ err: error, jobs: asked.length }, "could not renew the leases");
-      for (const one of asked) if (performance.now() - one.renewedAt > leaseMs) lose(one, "MongoDB did not take the renewal in time");
     }
   };
 
@@ -70,7 +69,14 @@ export function createLeases(jobs: Store["jobs"], worker: string, leaseMs: numbe
     renewing ??= renew().finally(() => (renewing = undefined));
     return renewing;
   };
-  const timer = setInterval(() => void renewOnce(), leaseMs / 3);
+  const giveUpLate = (): void => {
+    for (const one of held.values())
+      if (!one.lost && performance.now() - one.renewedAt > leaseMs) lose(one, "MongoDB did not take the renewal in time");
+  };
+  const timer = setInterval(() => {
+    giveUpLate();
+    void renewOnce();
+  }, leaseMs / 3);
 
   return {
     hold(claim, cancelled) {

@@ -27,7 +27,10 @@ export const shellLine = argument.refine((text) => text.trim() !== "", { error: 
 
 /** Environment variables: values are any text without NUL, 1 MiB in all. */
 export const environment = z
-  .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_.-]{0,255}$/, { error: "is no name for a variable" }), argument)
+  .record(
+    z.string().regex(/^(?!PODQ_RUN$)[A-Za-z_][A-Za-z0-9_.-]{0,255}$/, { error: "is no name for a variable, or podq's own" }),
+    argument,
+  )
   .refine((env) => totalBytes(Object.entries(env).flat()) <= maxArgvBytes, { error: `is larger than ${maxArgvBytes} bytes in all` });
 
 /** Kubernetes labels. podq's own keys cannot be set. */

@@ -142,7 +142,14 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         } as JobRequest,
         now,
       );
-      const ended = { state: "failed" as const, error, dispatchId, endedAt: now, expiresAt: new Date(now.getTime() + options.retentionMs) };
+      const ended = {
+        state: "failed" as const,
+        parallel: false,
+        error,
+        dispatchId,
+        endedAt: now,
+        expiresAt: new Date(now.getTime() + options.retentionMs),
+      };
       try {
         await model.insertOne({ ...document, ...ended });
       } catch (error) {
@@ -227,9 +234,9 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     /** Ends a job. Null: the attempt is over, and somebody else's word counts. */
     end: async (claim: Claim, ending: Ending): Promise<JobDocument | null> => update(held(claim), parted(ending, options.retentionMs)),
 
-    /** Back to the line, at its own place, not before the delay is over. Null: the attempt is over, or a cancel came. */
+    /** Back to the line, at its own place, not before the delay is over. Null: the attempt is over, or a cancel came and nothing can be left to be ended in the pod. */
     retry: async (claim: Claim, delayMs: number, why: string): Promise<JobDocument | null> =>
-      update({ ...held(claim), cancel: null }, [
+      update({ ...held(claim), $or: [{ cancel: null }, { target: { $ne: null } }] }, [
         { $set: { state: "queued", notBefore: serverTime(delayMs), leaseUntil: null, attempts: closeAttempts(literal(why)) } },
         { $unset: ["turn"] },
         visibleJob,

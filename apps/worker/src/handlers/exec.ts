@@ -3,7 +3,7 @@ import type { Line } from "@podq/client/line";
 import type { ExecOutcome, ExecRequest, Execs, Pods } from "@podq/kube";
 import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
 import { reasonOf, type Attempt, type Handler } from "../execute.ts";
-import { backoffMs, outcomeOf, type Outcome } from "../outcome.ts";
+import { backoffMs, failureOf, outcomeOf, type Outcome } from "../outcome.ts";
 import { openOutput } from "../output.ts";
 import { patchOf, type Place } from "./place.ts";
 
@@ -19,9 +19,10 @@ export function execHandler(means: ExecMeans): Handler {
   return async (attempt) => {
     const { job, pod, hold } = attempt;
     if (job.target === null) return notRunning(job, pod);
-    // An earlier attempt may have started the command in a pod that is not there any more.
-    if (job.target.podUid !== pod?.podUid)
-      return ended("lost", { code: "pod-replaced", message: `pod ${job.target.podName}, in which it may have run, was replaced` });
+    if (pod === null || job.target.podUid !== pod.podUid) {
+      const message = `pod ${job.target.podName}, in which an earlier attempt may have started it, was replaced`;
+      return lose(means, attempt, { code: "pod-replaced", message }, nothingSeen, true);
+    }
     for (let current = job; ;) {
       const outcome = await runOnce(means, { ...attempt, job: current, pod });
       if (outcome.kind !== "replaced") return outcome;
@@ -39,17 +40,25 @@ async function runOnce(means: ExecMeans, attempt: Attempt & { pod: PodDocument }
   const { job, pod, hold, log } = attempt;
   const output = await openOutput(store, line, { id: job._id, run: job.run }, job.attempt === 1);
   const target = { namespace: pod.namespace, pod: job.target!.podName, podUid: job.target!.podUid };
-  const outcome = await execs.run(target, requestOf(job, pod, output.stored, store), {
-    cancel: hold.cancel,
-    detach: hold.detach,
-    onOutput: output.write,
-  });
+  const control = { cancel: hold.cancel, detach: hold.detach, onOutput: output.write };
+  const outcome = await execs.run(target, requestOf(job, pod, output.stored, store), control).catch(outcomeOfError);
   log.debug({ outcome: outcome.kind }, "exec");
-  if (outcome.kind !== "unreachable" && pod.unsettled.length > 0) await store.pods.removeUnsettled(job.podKey, pod.unsettled);
+  // A command that ran came behind the end of what was to be fenced: both went into the pod in one write.
+  if (outcome.kind === "ended" && pod.unsettled.length > 0) await store.pods.removeUnsettled(job.podKey, pod.unsettled);
   return conclude(means, attempt, outcome);
 }
 
-async function conclude(means: ExecMeans, attempt: Attempt & { pod: PodDocument }, outcome: ExecOutcome): Promise<Outcome | Replaced> {
+// The command goes on in the pod when its output cannot be stored: a later attempt picks it up.
+function outcomeOfError(error: unknown): ExecOutcome | { kind: "interrupted"; error: Failure } {
+  if (error instanceof RangeError) return { kind: "interrupted", error: { code: "invalid-request", message: error.message } };
+  return { kind: "interrupted", error: failureOf(error) };
+}
+
+async function conclude(
+  means: ExecMeans,
+  attempt: Attempt & { pod: PodDocument },
+  outcome: ExecOutcome | ReturnType<typeof outcomeOfError>,
+): Promise<Outcome | Replaced> {
   const { job, hold } = attempt;
   const attached = job.attempt - 1;
   switch (outcome.kind) {
@@ -63,25 +72,23 @@ async function conclude(means: ExecMeans, attempt: Attempt & { pod: PodDocument 
     case "lost":
       return lose(means, attempt, { code: outcome.code, message: outcome.message }, outcome, outcome.settled);
     case "unreachable":
-      return unreachable(means, attempt, outcome);
+      return unreachable(means, attempt, { code: outcome.code, message: outcome.message }, outcome.mayHaveStarted);
+    case "interrupted":
+      return outcome.error.code === "invalid-request" ? ended("failed", outcome.error) : unreachable(means, attempt, outcome.error, true);
   }
 }
 
-async function unreachable(
-  means: ExecMeans,
-  attempt: Attempt & { pod: PodDocument },
-  outcome: Extract<ExecOutcome, { kind: "unreachable" }>,
-): Promise<Outcome | Replaced> {
-  const { job } = attempt;
-  const error = { code: outcome.code, message: outcome.message };
-  const startedAt = job.startedAt?.getTime() ?? Date.now();
-  const { timeoutMs } = job.params as Params<"exec">;
-  const mayHaveStarted = outcome.mayHaveStarted || job.attempt > 1;
+async function unreachable(means: ExecMeans, attempt: Attempt, error: Failure, mayHaveStartedNow: boolean): Promise<Outcome> {
+  const { job, hold } = attempt;
+  const mayHaveStarted = mayHaveStartedNow || job.attempt > 1;
+  if (!mayHaveStarted && hold.cancel.aborted) return ended("cancelled", { code: "cancelled", message: reasonOf(hold.cancel) });
   if (!mayHaveStarted) return outcomeOf(error, { n: job.attempt, max: job.maxAttempts, deadlineAt: job.deadlineAt });
   // What may be running is looked after until its own time-out is surely over, however many attempts that takes.
-  if (Date.now() < startedAt + timeoutMs + settledAfterMs) return { kind: "retry", delayMs: backoffMs(job.attempt), error };
+  const { timeoutMs } = job.params as Params<"exec">;
+  if (Date.now() < (job.startedAt?.getTime() ?? 0) + timeoutMs + settledAfterMs)
+    return { kind: "retry", delayMs: backoffMs(job.attempt), error };
   const message = `the way to the pod stayed down beyond the command's time-out (${error.message})`;
-  return lose(means, attempt, { code: "outcome-unknown", message }, { stdoutBytes: 0, stderrBytes: 0 }, false);
+  return lose(means, attempt, { code: "outcome-unknown", message }, nothingSeen, false);
 }
 
 // The pod that the record names is not there. Nothing was started in this attempt; an earlier one may have.
@@ -101,9 +108,9 @@ async function podGone(means: ExecMeans, attempt: Attempt & { pod: PodDocument }
       ? { status: "error", error: { code: "not-found", message: "its objects are gone from the cluster", at: new Date() } }
       : patchOf(seen, means.place),
   );
-  if (job.attempt > 1) return lose(means, attempt, { code: "pod-replaced", message }, { stdoutBytes: 0, stderrBytes: 0 }, true);
+  if (job.attempt > 1) return lose(means, attempt, { code: "pod-replaced", message }, nothingSeen, true);
   if (seen.status !== "running" || seen.podName === undefined || seen.podUid === undefined || seen.podUid === job.target?.podUid)
-    return notRunning(job, pod);
+    return ended("failed", { code: "pod-not-running", message: `pod ${job.podKey} does not run: ${message}; create it again` });
   return { kind: "replaced", target: { podName: seen.podName, podUid: seen.podUid } };
 }
 
@@ -131,6 +138,8 @@ function endOf(record: ExecRecord, why: "timeout" | "cancel" | undefined, job: J
     return ended("failed", { code: "timed-out", message: `the command did not end within ${timeoutMs} ms and was ended` }, record);
   return { kind: "end", state: "succeeded", result: record, error: null, why: `the command ended with ${record.exitCode}` };
 }
+
+const nothingSeen = { stdoutBytes: 0, stderrBytes: 0 };
 
 const nothingKnown: ExecRecord = {
   exitCode: null,
