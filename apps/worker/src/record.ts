@@ -46,7 +46,7 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
       );
     const request: JobRequest = parseRequest(kind, data);
     if (request.stdin !== null) await store.input.put(jobId, request.stdin);
-    return { kind: "job", job: await store.jobs.insert(jobId, request, { dispatchId }) };
+    return { kind: "job", job: (await store.jobs.insert(jobId, request, { dispatchId })).job };
   } catch (error) {
     const code = refusalCode(error);
     if (code === null) throw error;

@@ -11,7 +11,7 @@ export type OnLag = (error: unknown, jobId: string) => void;
  * The moves that producers and workers make alike. None of them throws for Redis: the record is written before, and the
  * sweeper finds what was not dispatched.
  *
- *   enqueue: insert, then look.  at the head -> add.   behind others -> park, look again, wake if the turn came meanwhile
+ *   enqueue: look, insert.       nobody before -> add.   behind others -> park, look again, wake if the turn came meanwhile
  *   end:     save, then look.    wake each job that may run now
  */
 export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, onLag: OnLag) {
@@ -23,7 +23,7 @@ export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, o
     }
   };
 
-  const mayRun = async (job: Pick<JobDocument, "_id" | "podKey">): Promise<boolean> =>
+  const mayRun = async (job: { _id: string; podKey: string }): Promise<boolean> =>
     (await store.jobs.head(job.podKey)).some(({ _id }) => _id === job._id);
 
   const wakeNext = async (podKey: string): Promise<void> => {
@@ -35,10 +35,10 @@ export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, o
     mayRun,
     wakeNext,
 
-    /** Hands an accepted job to BullMQ. */
-    async dispatch(job: JobDocument): Promise<void> {
+    /** Hands an accepted job to BullMQ; `behind` others or not is only a guess at whether it is worth a worker's look now. */
+    async dispatch(job: JobDocument, behind: boolean): Promise<void> {
       await lagging(job._id, async () => {
-        if (cancelsPending(job) || (await mayRun(job))) return dispatcher.add(dispatchOf(job));
+        if (!behind || cancelsPending(job)) return dispatcher.add(dispatchOf(job));
         await dispatcher.park(dispatchOf(job));
         if (await mayRun(job)) await dispatcher.wake(dispatchOf(job));
       });

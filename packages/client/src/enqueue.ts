@@ -25,8 +25,8 @@ export async function enqueue(
   for (;;) {
     try {
       if (request.stdin !== null) await store.input.put(id, request.stdin);
-      const job = await store.jobs.insert(id, request, origin);
-      if (!isTerminal(job.state)) await line.dispatch(job);
+      const { job, behind } = await store.jobs.insert(id, request, origin);
+      if (!isTerminal(job.state)) await line.dispatch(job, behind);
       return job;
     } catch (error) {
       if (!isUnreachable(error)) throw asPodqError(error, id);

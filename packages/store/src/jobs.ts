@@ -86,6 +86,13 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
   const get = async (id: string): Promise<JobDocument | null> => model.findById(id).lean<JobDocument>();
 
+  const isFull = async (podKey: string): Promise<boolean> =>
+    (await model
+      .findOne({ podKey, ...inLine }, { _id: 1 })
+      .sort({ seq: 1 })
+      .skip(options.maxBacklog - 1)
+      .lean()) !== null;
+
   return {
     get,
 
@@ -94,16 +101,17 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /**
      * Accepts a job: when this returns, it is kept. An id that is there already is the same job and returned as it is; so is a
-     * request with an idempotency key that this pod has seen. Throws StoreError `conflict`, `backlog-full`.
+     * request with an idempotency key that this pod has seen. `behind`: the pod had unfinished jobs shortly before.
+     * Throws StoreError `conflict`, `backlog-full`.
      */
-    async insert(id: string, request: JobRequest, origin: { retryOf?: string; dispatchId?: string } = {}): Promise<JobDocument> {
+    async insert(
+      id: string,
+      request: JobRequest,
+      origin: { retryOf?: string; dispatchId?: string } = {},
+    ): Promise<{ job: JobDocument; behind: boolean }> {
       const podKey = podKeyOf(request.owner, request.name);
-      const full = await model
-        .findOne({ podKey, ...inLine }, { _id: 1 })
-        .sort({ seq: 1 })
-        .skip(options.maxBacklog - 1)
-        .lean();
-      if (full !== null && (await get(id)) === null)
+      const behind = (await this.head(podKey)).length > 0;
+      if (behind && (await isFull(podKey)) && (await get(id)) === null)
         throw new StoreError(
           "backlog-full",
           `the line of ${podKey} has ${options.maxBacklog} unfinished jobs; try again when some have ended`,
@@ -111,18 +119,16 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       const document: JobDocument = { ...newJob(id, request, new Date()), ...origin };
       try {
         await model.insertOne(document);
-        return document;
+        return { job: document, behind };
       } catch (error) {
         if (!isDuplicate(error)) throw error;
         const own = await get(id);
-        if (own !== null) return own;
+        if (own !== null) return { job: own, behind };
         const first = await model.findOne({ podKey, idempotencyKey: request.idempotencyKey }).lean<JobDocument>();
         if (first === null) throw error;
-        if (first.kind === request.kind && sameDigest(first.digest, digestParts(request))) return first;
-        throw new StoreError(
-          "conflict",
-          `idempotency key ${JSON.stringify(request.idempotencyKey)} was used on ${podKey} for another request, job ${first._id}`,
-        );
+        if (first.kind === request.kind && sameDigest(first.digest, digestParts(request))) return { job: first, behind };
+        const key = JSON.stringify(request.idempotencyKey);
+        throw new StoreError("conflict", `idempotency key ${key} was used on ${podKey} for another request, job ${first._id}`);
       }
     },
 

@@ -26,7 +26,7 @@ const succeeded = { state: "succeeded", result: null, error: null, why: "done" }
 describe("a claim", () => {
   it("is won by one of many, and counts the attempt", async () => {
     await using store = await open();
-    const job = await store.jobs.insert("a", exec());
+    const { job } = await store.jobs.insert("a", exec());
     const claims = await Promise.all(Array.from({ length: 10 }, async (_, n) => store.jobs.claim(job, `w${n}`, leaseMs, null)));
     expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
     expect((await store.jobs.get("a"))!.attempt).toBe(1);
@@ -34,7 +34,7 @@ describe("a claim", () => {
 
   it("keeps two jobs of one pod apart, whatever the line says", async () => {
     await using store = await open();
-    const [a, b] = [await store.jobs.insert("a", exec()), await store.jobs.insert("b", exec())];
+    const [{ job: a }, { job: b }] = [await store.jobs.insert("a", exec()), await store.jobs.insert("b", exec())];
     const claims = await Promise.all([store.jobs.claim(b, "w", leaseMs, null), store.jobs.claim(a, "w", leaseMs, null)]);
     expect(claims.filter((claim) => claim !== null)).toHaveLength(1);
   });
@@ -42,16 +42,16 @@ describe("a claim", () => {
   it("gives parallel execs a slot each, and an ordinary exec none while they run", async () => {
     await using store = await open();
     const parallel = await Promise.all(["a", "b", "c"].map(async (id) => store.jobs.insert(id, exec({ parallel: true }))));
-    const alone = await store.jobs.insert("d", exec());
-    for (const job of parallel) expect(await store.jobs.claim(job, "w", leaseMs, null)).not.toBeNull();
+    const { job: alone } = await store.jobs.insert("d", exec());
+    for (const { job } of parallel) expect(await store.jobs.claim(job, "w", leaseMs, null)).not.toBeNull();
     expect(await store.jobs.claim(alone, "w", leaseMs, null)).toBeNull();
-    for (const { _id: id } of parallel) await store.jobs.end({ id, attempt: 1 }, succeeded);
+    for (const { job } of parallel) await store.jobs.end({ id: job._id, attempt: 1 }, succeeded);
     expect(await store.jobs.claim(alone, "w", leaseMs, null)).not.toBeNull();
   });
 
   it("of a job whose lease is over takes it over with its turn, and the first attempt's words are void", async () => {
     await using store = await open();
-    const job = await store.jobs.insert("a", exec());
+    const { job } = await store.jobs.insert("a", exec());
     const first = (await store.jobs.claim(job, "w1", 1, null))!;
     await expect.poll(async () => (await store.jobs.claim(job, "w2", leaseMs, null))?.attempt ?? 0).toBe(2);
     const stale = { id: "a", attempt: 1 };
@@ -65,7 +65,7 @@ describe("a claim", () => {
 
   it("waits for the delay of a retry, and a retry keeps the place in line", async () => {
     await using store = await open();
-    const job = await store.jobs.insert("a", exec());
+    const { job } = await store.jobs.insert("a", exec());
     await store.jobs.insert("b", exec());
     await store.jobs.claim(job, "w", leaseMs, null);
     await store.jobs.retry({ id: "a", attempt: 1 }, 60_000, "no way");
@@ -77,15 +77,15 @@ describe("a claim", () => {
 describe("an accepted job", () => {
   it("is itself when it is inserted again", async () => {
     await using store = await open();
-    const first = await store.jobs.insert("a", exec());
-    expect((await store.jobs.insert("a", exec()))._id).toBe(first._id);
+    const { job: first } = await store.jobs.insert("a", exec());
+    expect((await store.jobs.insert("a", exec())).job._id).toBe(first._id);
     expect(await store.jobs.list({ podKey: key }, 10)).toHaveLength(1);
   });
 
   it("is found by its idempotency key, unless the request is another", async () => {
     await using store = await open();
     await store.jobs.insert("a", exec({ env: { A: "1", B: "2" } }, { idempotencyKey: "k" }));
-    expect((await store.jobs.insert("b", exec({ env: { B: "2", A: "1" } }, { idempotencyKey: "k" })))._id).toBe("a");
+    expect((await store.jobs.insert("b", exec({ env: { B: "2", A: "1" } }, { idempotencyKey: "k" }))).job._id).toBe("a");
     await expect(store.jobs.insert("c", exec({ env: { A: "1", B: "3" } }, { idempotencyKey: "k" }))).rejects.toMatchObject({
       code: "conflict",
     });
@@ -97,12 +97,12 @@ describe("an accepted job", () => {
     for (const id of ["a", "b"]) await store.jobs.insert(id, exec());
     await expect(store.jobs.insert("c", exec())).rejects.toMatchObject({ code: "backlog-full" });
     expect(await store.jobs.get("c")).toBeNull();
-    expect((await store.jobs.insert("a", exec()))._id).toBe("a");
+    expect((await store.jobs.insert("a", exec())).job._id).toBe("a");
   });
 
   it("loses its secrets at its end, and nothing else", async () => {
     await using store = await open();
-    const job = await store.jobs.insert("a", exec({ env: { TOKEN: "hunter2" } }));
+    const { job } = await store.jobs.insert("a", exec({ env: { TOKEN: "hunter2" } }));
     await store.jobs.claim(job, "w", leaseMs, null);
     const ended = (await store.jobs.end({ id: "a", attempt: 1 }, succeeded))!;
     expect(JSON.stringify(ended)).not.toContain("hunter2");
@@ -113,7 +113,7 @@ describe("an accepted job", () => {
 
   it("counts each change that a caller sees, and none that he does not", async () => {
     await using store = await open();
-    const job = await store.jobs.insert("a", exec());
+    const { job } = await store.jobs.insert("a", exec());
     await store.jobs.claim(job, "w", leaseMs, null);
     await store.jobs.renew("w", [{ id: "a", attempt: 1 }], leaseMs);
     const ended = (await store.jobs.end({ id: "a", attempt: 1 }, succeeded))!;
@@ -127,7 +127,7 @@ describe("an accepted job", () => {
 
   it("keeps words that look like operators as they are", async () => {
     await using store = await open();
-    const job = await store.jobs.insert("a", exec());
+    const { job } = await store.jobs.insert("a", exec());
     await store.jobs.claim(job, "$$NOW", leaseMs, null);
     const error = { code: "internal", message: "$state { $gt: 1 }" } as const;
     const ended = (await store.jobs.end({ id: "a", attempt: 1 }, { state: "failed", result: { $x: "$y" }, error, why: "$$ROOT" }))!;
@@ -139,7 +139,7 @@ describe("an accepted job", () => {
 describe("a cancel", () => {
   it("ends a queued job, marks a running one, and leaves an ended one", async () => {
     await using store = await open();
-    const running = await store.jobs.insert("a", exec());
+    const { job: running } = await store.jobs.insert("a", exec());
     await store.jobs.insert("b", exec());
     await store.jobs.claim(running, "w", leaseMs, null);
     expect(await store.jobs.cancel("b", "no")).toMatchObject({ state: "cancelled", error: { message: "no" } });
@@ -152,7 +152,7 @@ describe("a cancel", () => {
 
   it("does not end a queued job that may have left something running in its pod", async () => {
     await using store = await open();
-    const job = await store.jobs.insert("a", exec());
+    const { job } = await store.jobs.insert("a", exec());
     await store.jobs.claim(job, "w", leaseMs, { podName: "ws", podUid: "u" });
     await store.jobs.retry({ id: "a", attempt: 1 }, 0, "the way was lost");
     expect(await store.jobs.cancel("a", "stop")).toMatchObject({ state: "queued", cancel: { reason: "stop" } });
@@ -163,7 +163,7 @@ describe("the sweeper's view", () => {
   it("has the heads that nobody runs, and not what waits behind them", async () => {
     await using store = await open();
     for (const id of ["a", "b"]) await store.jobs.insert(id, exec());
-    const held = await store.jobs.insert("c", parseRequest("exec", { owner: { project: "q" }, params: { command: "ls" } }));
+    const { job: held } = await store.jobs.insert("c", parseRequest("exec", { owner: { project: "q" }, params: { command: "ls" } }));
     await store.jobs.claim(held, "w", leaseMs, null);
     const parallel = parseRequest("exec", { owner: { project: "r" }, params: { command: "ls", parallel: true } });
     for (const id of ["d", "e"]) await store.jobs.insert(id, parallel);
