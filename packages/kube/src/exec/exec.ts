@@ -101,7 +101,10 @@ export function createExecs(options: ExecsOptions): Execs {
       if (task.ending && !task.told.ever) return never(task.ending);
       const waited = new AbortController();
       const timer = setTimeout(() => waited.abort(), Math.max(1, begun + giveUpMs(task) - performance.now()));
-      const loan = await sessions.borrow(target, AbortSignal.any([control.detach, waited.signal, ...(task.told.ever ? [] : [control.cancel])]));
+      const loan = await sessions.borrow(
+        target,
+        AbortSignal.any([control.detach, waited.signal, ...(task.told.ever ? [] : [control.cancel])]),
+      );
       clearTimeout(timer);
       if (!loan) {
         if (control.detach.aborted || control.cancel.aborted) continue;

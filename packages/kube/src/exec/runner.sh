@@ -342,16 +342,16 @@ handle() {
   if [ "$q_left" != 0 ]; then
     # A background child may hold the pipes for days: the client hears of the exit now and asks for the rest, and we no longer
     # hold the session's standard output open.
-    echo "$q_id +" >"$q_f/$q_slot"
+    echo "$q_id +" 1<>"$q_f/$q_slot" # not emptied in between: an empty slot is a free one
     out say X "$q_id" "$q_rc" "$q_why" "$q_left" "$q_t0" "$q_t1"
-    echo "$q_id" >"$q_f/$q_slot"
+    echo "$q_id" 1<>"$q_f/$q_slot"
     exec >/dev/null
     q_quiet=1
   fi
   q_sure='='
   wait "$q_po" || { q_sure=+; (spill "$q_id" o "$q_slot"); }
   wait "$q_pe" || { q_sure=+; (spill "$q_id" e "$q_slot"); }
-  echo "- $q_id" >"$q_f/$q_slot"
+  echo "- $q_id" 1<>"$q_f/$q_slot"
   [ ! -e "$q_j/$q_id.o.m" ] || spilt "$q_id.o"
   [ ! -e "$q_j/$q_id.e.m" ] || spilt "$q_id.e"
   sizes "$q_id"
