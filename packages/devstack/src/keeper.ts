@@ -3,7 +3,8 @@ import type { Readable } from "node:stream";
 
 // The server is a child of a small sh that holds the reading end of a pipe whose writing end only we hold. Whatever ends us
 // (SIGKILL included), the kernel closes the pipe, the reader sees the end of it and ends the server. fd 3 tells us the pid;
-// the server must inherit neither. `read` is a builtin: no further process waits there.
+// the server must inherit neither. `read` is a builtin: no further process waits there. The folder may hold what others are just
+// writing, or folders without write permission.
 const KEEPER = `
 dir=$1 signal=$2; shift 2
 exec 4<&0
@@ -16,7 +17,8 @@ echo "$pid" >&3; exec 3>&- >/dev/null 2>&1
 exec 4<&-
 wait "$pid"; code=$?
 kill -KILL "$reader"
-[ -z "$dir" ] || rm -rf "$dir"
+n=0
+until [ -z "$dir" ] || rm -rf "$dir" || [ "$n" -ge 20 ]; do chmod -R u+rwx "$dir"; n=$((n + 1)); sleep 0.1; done
 exit "$code"`;
 
 /** A process that cannot outlive this one. */

@@ -89,7 +89,7 @@ async function unpackWorkspace(root: string, facts: Parameters<Image["unpack"]>[
       trees.push({ from: `/${name}`, to: `/${name}`, mode: "ro" });
     }
   }
-  for (const name of ["alternatives", "ld.so.cache", "ssl"]) {
+  for (const name of ["alternatives", "ld.so.cache", "ssl/certs"]) {
     const there = await lstat(`/etc/${name}`).catch(() => undefined);
     if (there) await cp(`/etc/${name}`, join(root, "etc", name), { recursive: true, verbatimSymlinks: true });
   }

@@ -204,8 +204,8 @@ export class PodRunner {
         planContainer({ pod, container, image, dir, volumes, address: this.#node.podIP ?? "", store: this.#store }),
       );
     } catch (error) {
-      if (!(error instanceof StartError)) throw error;
-      await this.#cannotStart(error.message, containerID);
+      // Whatever went wrong on this machine is the pod's failure, not the cluster's.
+      await this.#cannotStart(error instanceof Error ? error.message : String(error), containerID);
       return;
     }
     this.#say({ type: "Normal", reason: "Started", message: "Container started" }, true);
