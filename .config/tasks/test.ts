@@ -1,8 +1,8 @@
 // `npm test`: the gate. Extra arguments go to vitest.
-import { runSteps } from "./steps.ts";
+import { runSteps, sources } from "./steps.ts";
 
 process.exitCode = await runSteps([
-  { title: "format", argv: ["oxfmt", "-c", ".config/oxfmt.json", "--check", "."] },
+  { title: "format", argv: ["oxfmt", "-c", ".config/oxfmt.json", "--check", ...sources] },
   { title: "lint", argv: ["oxlint", "-c", ".config/oxlint.json", "--type-aware", "--deny-warnings"] },
   { title: "types", argv: ["tsc", "-p", ".config/tsconfig.json"] },
   { title: "dead exports", argv: ["knip", "-c", ".config/knip.json"] },

@@ -10,7 +10,7 @@ export type WorkloadChange = {
 };
 
 /** The command of a PID 1 that waits and ends on TERM. */
-export const WAIT = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"];
+const WAIT = ["sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait $!; done"];
 
 /** A namespace with a Deployment `ws` of one small pod and a Service, as a test applies them: one JSON document a line. */
 export function workload(namespace: string, image: string, change: WorkloadChange = {}): string {
