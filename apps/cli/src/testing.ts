@@ -11,7 +11,7 @@ import { useTestCluster, type TestCluster } from "@podq/devstack/testing";
 import { inject } from "vitest";
 
 /** How a command ended and what it wrote. */
-export type Ran = { code: number | null; stdout: string; stderr: string };
+type Ran = { code: number | null; stdout: string; stderr: string };
 
 /** A whole podq, but for its workers, which a test starts and ends itself. */
 export type Scene = {

@@ -13,7 +13,7 @@ import { createPool, type Pool, type PoolOptions } from "./pool.ts";
 const SSHD = "/usr/sbin/sshd";
 
 /** What a test may ask of a host. `options` (sshd's own) and `authorized` (further public keys) are for OpenSSH alone. */
-export type HostWishes = { maxSessions?: number; options?: string[]; authorized?: string[] };
+type HostWishes = { maxSessions?: number; options?: string[]; authorized?: string[] };
 
 /** A host, as a pool sees it: through the proxy. */
 export type TestHost = {
@@ -146,7 +146,7 @@ async function behindProxy(target: number, { username, privateKey, key }: Identi
 }
 
 /** A TCP proxy on 127.0.0.1. */
-export type Proxy = {
+type Proxy = {
   port: number;
   /** TCP connections that were ever opened, and that are open now. */
   total(): number;

@@ -1,7 +1,7 @@
 /** A JSON object whose shape is not known here. */
 export type JsonMap = { [key: string]: unknown };
 
-export type OwnerReference = {
+type OwnerReference = {
   apiVersion: string;
   kind: string;
   name: string;
@@ -20,7 +20,7 @@ export type FieldsOwner = {
   fieldsV1: JsonMap;
 };
 
-export type Metadata = {
+type Metadata = {
   name: string;
   generateName?: string;
   namespace?: string;
@@ -83,7 +83,7 @@ export type Container = {
   };
 };
 
-export type Volume = {
+type Volume = {
   name: string;
   emptyDir?: { sizeLimit?: string };
   configMap?: { name: string; optional?: boolean };

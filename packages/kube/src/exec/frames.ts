@@ -2,7 +2,7 @@
 // greeting is noise; everything after it is protocol, and what does not parse ends the session.
 
 /** Where a run stands, by its journal. */
-export type RunState =
+type RunState =
   | { name: "none" | "running" | "exited" | "closed" | "tomb" }
   | { name: "error"; why: string } // not started, and never will be
   | { name: "lost"; why: string }; // boot: another container; handler, unstarted: its processes died
