@@ -99,10 +99,18 @@ describe("a subscription", () => {
   it("can be stopped", async () => {
     await using scene = await open();
     const job = await scene.podq.pod({ project: "p" }).exec("x");
-    const subscription = job.subscribe(() => subscription.stop());
+    const seen: number[] = [];
+    const subscription = job.subscribe(({ version }) => {
+      seen.push(version);
+      subscription.stop();
+    });
     await subscription.done;
+    await claim(scene.store, job.id);
+    expect(seen).toEqual([1]);
   });
 });
+
+const piece = (offset: number, text: string) => ({ stream: "stdout" as const, offset, data: Buffer.from(text) });
 
 describe("output", () => {
   it("is followed live to the end, and read again from any byte", async () => {
@@ -133,7 +141,6 @@ describe("output", () => {
     await using scene = await open();
     const job = await scene.podq.pod({ project: "p" }).exec("x");
     await claim(scene.store, job.id);
-    const piece = (offset: number, text: string) => ({ stream: "stdout" as const, offset, data: Buffer.from(text) });
     await scene.store.output.append(job.id, 1, [piece(0, "head"), piece(1_000, "tail")]);
     await finish(scene.store, job.id);
     const pieces = await Array.fromAsync(job.output({ from: { stdout: 500 } }));
