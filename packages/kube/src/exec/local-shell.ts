@@ -1,6 +1,6 @@
 // As much of a pod as the runner needs: a shell behind pipes, a directory for its journal. For tests.
-import { execFileSync, spawn, type ChildProcess } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -184,4 +184,62 @@ export class Talk {
   cut(): void {
     cut(this.child);
   }
+}
+
+/** An argv for a script. */
+export const sh = (script: string): string[] => ["sh", "-c", script];
+
+/** Waits until something holds. */
+export async function eventually(what: string, holds: () => boolean, timeoutMs = 15_000): Promise<void> {
+  for (const deadline = performance.now() + timeoutMs; !holds(); await delay(20)) {
+    if (performance.now() > deadline) throw new Error(`gave up: ${what}`);
+  }
+}
+
+/** How many living processes carry this text in their environment. */
+export function carrying(text: string): number {
+  const { stdout } = spawnSync("sh", ["-c", `grep -l -- "$1" /proc/[0-9]*/environ 2>/dev/null`, "sh", text]);
+  return stdout.toString().split("\n").filter(Boolean).length;
+}
+
+/** Waits until nothing of a run lives, by ending it from another session. */
+export async function endRun(pod: LocalPod, id: string): Promise<string> {
+  const other = new Talk(pod);
+  await other.frame("ready");
+  other.send(calls.kill(id, "cancel", 0));
+  return (await other.frame("killed", id)).what;
+}
+
+/** A PATH of its own with what a runner may use, but for the named programs. Its entries are links. */
+export function poorPath(pod: LocalPod, without: readonly string[]): string {
+  const dir = join(pod.dir, "..", `${pod.dir.split("/").at(-1)}-bin`);
+  mkdirSync(dir, { recursive: true });
+  const needed = [
+    "sh",
+    "bash",
+    "dash",
+    "busybox",
+    "mkdir",
+    "mkfifo",
+    "cat",
+    "sleep",
+    "grep",
+    "rm",
+    "dd",
+    "find",
+    "env",
+    "ls",
+    "true",
+    "setsid",
+    "stat",
+    "tail",
+    "head",
+    "touch",
+  ];
+  for (const name of needed.filter((one) => !without.includes(one))) {
+    const { stdout } = spawnSync("sh", ["-c", `command -v ${name}`]);
+    const path = stdout.toString().trim();
+    if (path.startsWith("/") && !existsSync(join(dir, name))) symlinkSync(path, join(dir, name));
+  }
+  return dir;
 }

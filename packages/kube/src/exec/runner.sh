@@ -334,6 +334,7 @@ handle() {
   q_rc=$?
   clock
   q_t1=$q_ms
+  [ ! -s "$q_j/$q_id.k" ] || quiet
   leave
   record "$q_id" "x $q_rc $q_left $q_t1"
   printf '' >"$q_r/$q_slot"
@@ -404,6 +405,12 @@ fence() {
   for q_d in "$q_r"/*; do
     [ -s "$q_d" ] && [ "$q_d" != "$q_r/$q_slot" ] && read -r q_1 q_x <"$q_d" && (reap "$q_1" fence "$q_grace")
   done
+}
+
+# A run that is being ended is over when all of it is, or when whoever ends it gives up.
+quiet() {
+  q_hard=$((q_ms + q_grace + 10000))
+  while tree "$q_token" "$q_lead" && [ "$q_group$q_loose" ] && clock && [ $q_ms -lt $q_hard ]; do nap; done
 }
 
 # Counts what lives on after the leader's end (q_left). Whatever was started later has a higher number, so a short run with no
