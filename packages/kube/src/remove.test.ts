@@ -49,13 +49,14 @@ describe("removePod", () => {
   });
 
   it("says what is left when the time is over, and closes its watch", async () => {
-    const { host, done } = removing([answer(there)], { timeoutMs: 200 });
     const conditions = [
       { type: "NamespaceDeletionDiscoveryFailure", status: "False", message: "all fine" },
       { type: "NamespaceContentRemaining", status: "True", message: "Some resources are remaining: pods. has 1 resource instances" },
     ];
+    const stuck = { ...there, status: { ...there.status, conditions } };
+    const { host, done } = removing([answer(there), answer(stuck), answer(stuck)], { timeoutMs: 200 });
     const channel = await host.channel(0);
-    channel.send({ type: "MODIFIED", object: { ...there, status: { ...there.status, conditions } } });
+    channel.send({ type: "MODIFIED", object: stuck });
     await expect(done).rejects.toMatchObject({
       code: "namespace-stuck",
       message: "namespace n is still there: NamespaceContentRemaining: Some resources are remaining: pods. has 1 resource instances",
