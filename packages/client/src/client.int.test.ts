@@ -181,6 +181,26 @@ describe("an enqueue", () => {
   });
 });
 
+describe("a retry", () => {
+  it("is the same request as a new job, once the first has ended, with what was not kept given again", async () => {
+    await using scene = await open();
+    const job = await scene.podq.pod({ project: "p", name: "gpu" }).exec(["x"], { env: { TOKEN: "1" }, stdin: "in", labels: { a: "b" } });
+    await expect(job.retry()).rejects.toMatchObject({ code: "conflict" });
+    await job.cancel();
+    await expect(job.retry({ stdin: "in" })).rejects.toMatchObject({
+      code: "invalid-request",
+      message: expect.stringContaining("TOKEN") as string,
+    });
+    await expect(job.retry({ env: { TOKEN: "2" } })).rejects.toMatchObject({
+      code: "invalid-request",
+      message: expect.stringContaining("stdin") as string,
+    });
+    const again = await job.retry({ env: { TOKEN: "2" }, stdin: "in" });
+    expect(await again.status()).toMatchObject({ state: "queued", retryOf: job.id, name: "gpu", labels: { a: "b" } });
+    expect(await scene.store.jobs.get(again.id)).toMatchObject({ params: { command: ["x"], env: { TOKEN: "2" } }, stdinBytes: 2 });
+  });
+});
+
 describe("lists", () => {
   it("show an owner's jobs, newest first, and no other's", async () => {
     await using scene = await open();

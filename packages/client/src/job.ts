@@ -1,7 +1,8 @@
-import { isTerminal, type Kind } from "@podq/jobs";
+import { isTerminal, parseRequest, type JobRequest, type Kind } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Context } from "./connect.ts";
-import { asPodqError } from "./errors.ts";
+import { enqueue } from "./enqueue.ts";
+import { asPodqError, PodqError } from "./errors.ts";
 import { readOutput, type OutputOptions, type OutputPiece } from "./output.ts";
 import { notFound, waitForResult, type ResultOf } from "./result.ts";
 import { toJobStatus, type JobStatus } from "./status.ts";
@@ -20,7 +21,15 @@ export type Job<K extends Kind = Kind> = {
   output: (options?: OutputOptions) => AsyncIterable<OutputPiece>;
   /** Asks for its end, in whatever state it is; a finished job stays as it is. Returns where it stands then. */
   cancel: (options?: { reason?: string }) => Promise<JobStatus>;
+  /**
+   * Enqueues the same request once more, as a new job whose status says `retryOf`. What was removed at the end of the first,
+   * the values of `env` and the `stdin`, must be given again. Throws PodqError `conflict` while the first has not ended.
+   */
+  retry: (options?: RetryOptions) => Promise<Job<K>>;
 };
+
+/** What a retry cannot take from the record of the first job. */
+export type RetryOptions = { env?: Record<string, string>; stdin?: string | Uint8Array };
 
 /** A running subscription: `stop` ends it, `done` resolves when it has ended. */
 export type Subscription = { stop: () => void; done: Promise<void> };
@@ -77,5 +86,23 @@ export function jobHandle<K extends Kind>({ store, line, listener }: Context, id
       if (job === null) throw notFound(id);
       return toStatus(job);
     },
+    async retry(options = {}) {
+      const again = await enqueue(store, line, repeated(await read(), options), { retryOf: id });
+      return jobHandle<K>({ store, line, listener }, again._id);
+    },
   };
+}
+
+function repeated(job: JobDocument, { env = {}, stdin }: RetryOptions): JobRequest {
+  const { _id: id, kind, owner, name, state, params, envNames, stdinBytes, maxAttempts, labels } = job;
+  if (!isTerminal(state)) throw new PodqError("conflict", `job ${id} is ${state}; only one that has ended can be tried again`);
+  const missing = envNames.filter((variable) => env[variable] === undefined);
+  if (missing.length > 0)
+    throw new PodqError("invalid-request", `job ${id} had variables, whose values are not kept; give env with ${missing.join(", ")}`);
+  if (stdinBytes !== null && stdin === undefined)
+    throw new PodqError("invalid-request", `job ${id} had a standard input, which is not kept; give stdin`);
+  const deadlineMs = job.deadlineAt.getTime() - job.createdAt.getTime();
+  const request = { owner, name, params: kind === "delete" ? params : { ...params, env }, deadlineMs, maxAttempts, labels };
+  const checked = parseRequest(kind, request);
+  return { ...checked, stdin: stdin === undefined ? null : Buffer.from(stdin) };
 }

@@ -24,6 +24,8 @@ export type JobDocument = {
   parallel: boolean;
   /** As asked, `env` only until the end. */
   params: Params<Kind>;
+  /** Names of its variables, which stay when their values have gone. */
+  envNames: string[];
   /** Bytes of stdin in the input chunks; null if none was given. */
   stdinBytes: number | null;
   labels: Record<string, string>;
@@ -69,6 +71,7 @@ export const jobSchema = new Schema<JobDocument>(
     state: { type: String, enum: jobStates, required: true },
     parallel: { type: Boolean, required: true },
     params: { type: Schema.Types.Mixed, required: true },
+    envNames: { type: [String], required: true },
     stdinBytes: optional(Number),
     labels: { type: Schema.Types.Mixed, required: true },
     idempotencyKey: optional(String),

@@ -331,6 +331,7 @@ function newJob(id: string, request: JobRequest, now: Date): JobDocument {
     state: "queued",
     parallel: request.kind === "exec" && request.params.parallel,
     params: request.params,
+    envNames: "env" in request.params ? Object.keys(request.params.env) : [],
     stdinBytes: request.stdin?.byteLength ?? null,
     labels: request.labels,
     idempotencyKey: request.idempotencyKey,

@@ -1,4 +1,5 @@
 import type { JobState, PodStatus } from "@podq/client";
+import { buffer } from "node:stream/consumers";
 import { jobStates, podStatuses } from "@podq/jobs";
 import { Option, type Command } from "commander";
 import { UsageError } from "../config.ts";
@@ -6,7 +7,7 @@ import { addressOf, collectPair, exitCodes, wholeNumber, withOwner, withPodq, ty
 import { age, jobLines, json, ownerOf, podLines, table, write } from "../output.ts";
 import { given } from "./create.ts";
 
-/** `podq ls | get | jobs | status | output | cancel`: what is kept of pods and jobs. */
+/** `podq ls | get | jobs | status | output | cancel | retry`: what is kept of pods and jobs. */
 export function addRecords(program: Command, context: CliContext): void {
   const { stdout } = context;
 
@@ -96,5 +97,18 @@ export function addRecords(program: Command, context: CliContext): void {
     .action(async (id: string, options: { reason: string; json?: boolean }) => {
       const status = await withPodq(async (podq) => podq.job(id).cancel({ reason: options.reason }));
       await write(stdout, options.json ? json(status) : jobLines(status));
+    });
+
+  program
+    .command("retry")
+    .description("enqueue an ended job's request once more, as a new job; prints its id")
+    .argument("<job>", "its id")
+    .option("--env <KEY=VALUE>", "variable, whose value was not kept; again for more", collectPair)
+    .option("-i, --stdin", "send standard input, up to its end")
+    .option("--json", "print JSON")
+    .action(async (id: string, options: { env?: Record<string, string>; stdin?: boolean; json?: boolean }) => {
+      const stdin = options.stdin ? await buffer(context.stdin) : undefined;
+      const again = await withPodq(async (podq) => (await podq.job(id).retry(given({ env: options.env, stdin }))).id);
+      await write(stdout, options.json ? json({ id: again }) : `${again}\n`);
     });
 }

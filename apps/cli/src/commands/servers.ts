@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CliContext } from "../context.ts";
+import { wholeNumber, type CliContext } from "../context.ts";
 
 /** `podq worker | dev`: the processes that stay. What they are made of is loaded only here, since no other command needs it. */
 export function addServers(program: Command, context: CliContext): void {
@@ -14,7 +14,7 @@ export function addServers(program: Command, context: CliContext): void {
   program
     .command("dev")
     .description("run Redis, MongoDB, an SSH host, a small cluster and a worker on this machine, until Ctrl-C")
-    .option("--port <port>", "port of the dashboard (default: any that is free)", Number)
+    .option("--port <port>", "port of the dashboard (default: any that is free)", wholeNumber)
     .action(async (options: { port?: number }) => {
       const { runDev } = await import("../dev.ts");
       await runDev(context, options);
