@@ -152,6 +152,21 @@ describe("an attempt", () => {
     ]);
   });
 
+  it("that never comes to its end does not begin again for ever", async () => {
+    await using bench = await openBench();
+    let begun = 0;
+    await bench.work(async () => {
+      begun += 1;
+      return { kind: "release", why: "as if its worker had died" };
+    });
+    const job = await bench.podq.pod({ project: "p" }).create({ maxAttempts: 3 });
+    await expect(job.result({ timeoutMs: 10_000 })).rejects.toMatchObject({
+      code: "internal",
+      message: expect.stringContaining("3 attempts") as string,
+    });
+    expect(begun).toBe(3);
+  });
+
   it("is ended by a cancel from another process, and what waits is cancelled without ever starting", async () => {
     await using bench = await openBench();
     const started: string[] = [];

@@ -4,7 +4,7 @@ import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
 import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
 import type { Logger } from "pino";
 import type { Hold, Leases } from "./leases.ts";
-import { failureOf, outcomeOf, type Outcome } from "./outcome.ts";
+import { ended, failureOf, outcomeOf, type Outcome } from "./outcome.ts";
 import { recordDelivery } from "./record.ts";
 
 /** One attempt at a job, as its handler sees it. */
@@ -55,18 +55,16 @@ export async function execute(executor: Executor, delivery: Delivery): Promise<D
 
 async function attempt(executor: Executor, work: Attempt): Promise<Outcome> {
   const { job, hold, log } = work;
+  // An exec looks after its own: what may be running in the pod is not given up by a count.
+  if (job.kind !== "exec" && job.attempt > job.maxAttempts) {
+    const message = `${job.attempt - 1} attempts began and none came to its end; the workers' logs say what became of them`;
+    return ended("failed", { code: "internal", message });
+  }
   try {
     return await executor.handlers[job.kind](work);
   } catch (error) {
     if (hold.detach.aborted) return { kind: "release", why: reasonOf(hold.detach) };
-    if (hold.cancel.aborted)
-      return {
-        kind: "end",
-        state: "cancelled",
-        result: null,
-        error: { code: "cancelled", message: reasonOf(hold.cancel) },
-        why: "cancelled",
-      };
+    if (hold.cancel.aborted) return ended("cancelled", { code: "cancelled", message: reasonOf(hold.cancel) });
     const failure = failureOf(error);
     log.warn({ err: error, code: failure.code }, "attempt failed");
     return outcomeOf(failure, { n: job.attempt, max: job.maxAttempts, deadlineAt: job.deadlineAt });
@@ -78,13 +76,7 @@ async function settle(executor: Executor, job: JobDocument, hold: Hold, outcome:
   const saved = hold.lost ? null : await save(store, hold, outcome);
   if (saved === null && outcome.kind === "retry" && !hold.lost) {
     // The one thing that makes a retry impossible while the attempt holds: a cancel came.
-    const why = {
-      state: "cancelled",
-      result: null,
-      error: { code: "cancelled", message: "cancelled while it was to be tried again" },
-      why: "cancelled",
-    } as const;
-    return settle(executor, job, hold, { kind: "end", ...why }, log);
+    return settle(executor, job, hold, ended("cancelled", { code: "cancelled", message: "cancelled when it was to be tried again" }), log);
   }
   if (saved === null) {
     log.warn("this attempt is over; another worker has the job");

@@ -53,6 +53,11 @@ const verdicts: Record<Code, Verdict> = {
   internal: "retry",
 };
 
+/** An end that is no success. */
+export function ended(state: Exclude<TerminalState, "succeeded">, error: Failure, result: unknown = null): Outcome & { kind: "end" } {
+  return { kind: "end", state, result, error, why: error.message };
+}
+
 const firstDelayMs = 500;
 const longestDelayMs = 30_000;
 
@@ -64,11 +69,11 @@ export function backoffMs(attempt: number, random: number = Math.random()): numb
 /** What a failed attempt leads to. A retry that may not be is the failure itself. */
 export function outcomeOf(error: Failure, attempt: { n: number; max: number; deadlineAt: Date }): Outcome {
   const verdict = verdicts[error.code];
-  if (verdict === "cancel") return { kind: "end", state: "cancelled", result: null, error, why: error.message };
-  if (verdict === "lost") return { kind: "end", state: "lost", result: null, error, why: error.message };
+  if (verdict === "cancel") return ended("cancelled", error);
+  if (verdict === "lost") return ended("lost", error);
   if (verdict === "retry" && attempt.n < attempt.max && attempt.deadlineAt.getTime() > Date.now())
     return { kind: "retry", delayMs: backoffMs(attempt.n), error };
-  return { kind: "end", state: "failed", result: null, error, why: error.message };
+  return ended("failed", error);
 }
 
 /** Any error as a code and a sentence. */

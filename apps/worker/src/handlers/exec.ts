@@ -3,7 +3,7 @@ import type { Line } from "@podq/client/line";
 import type { ExecOutcome, ExecRequest, Execs, Pods } from "@podq/kube";
 import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
 import { reasonOf, type Attempt, type Handler } from "../execute.ts";
-import { backoffMs, failureOf, outcomeOf, type Outcome } from "../outcome.ts";
+import { backoffMs, ended, failureOf, outcomeOf, type Outcome } from "../outcome.ts";
 import { openOutput } from "../output.ts";
 import { patchOf, type Place } from "./place.ts";
 
@@ -22,6 +22,10 @@ export function execHandler(means: ExecMeans): Handler {
     if (pod === null || job.target.podUid !== pod.podUid) {
       const message = `pod ${job.target.podName}, in which an earlier attempt may have started it, was replaced`;
       return lose(means, attempt, { code: "pod-replaced", message }, nothingSeen, true);
+    }
+    if (job.attempt > job.maxAttempts && isSettled(job)) {
+      const message = `${job.attempt - 1} attempts began and none came to its end`;
+      return lose(means, attempt, { code: "outcome-unknown", message }, nothingSeen, false);
     }
     for (let current = job; ;) {
       const outcome = await runOnce(means, { ...attempt, job: current, pod });
@@ -89,6 +93,10 @@ async function unreachable(means: ExecMeans, attempt: Attempt, error: Failure, m
     return { kind: "retry", delayMs: backoffMs(job.attempt), error };
   const message = `the way to the pod stayed down beyond the command's time-out (${error.message})`;
   return lose(means, attempt, { code: "outcome-unknown", message }, nothingSeen, false);
+}
+
+function isSettled(job: JobDocument): boolean {
+  return Date.now() > (job.startedAt?.getTime() ?? 0) + (job.params as Params<"exec">).timeoutMs + settledAfterMs;
 }
 
 // The pod that the record names is not there. Nothing was started in this attempt; an earlier one may have.
@@ -173,10 +181,6 @@ function recordOf(outcome: Extract<ExecOutcome, { kind: "ended" }>): ExecRecord 
 
 function pick({ stdoutBytes, stderrBytes }: { stdoutBytes: number; stderrBytes: number }): Pick<ExecRecord, "stdoutBytes" | "stderrBytes"> {
   return { stdoutBytes, stderrBytes };
-}
-
-function ended(state: "failed" | "cancelled" | "lost", error: Failure, result: ExecRecord | null = null): Outcome {
-  return { kind: "end", state, result, error, why: error.message };
 }
 
 function notRunning(job: JobDocument, pod: PodDocument | null): Outcome {
