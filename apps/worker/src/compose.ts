@@ -1,8 +1,8 @@
 import { createExecs, createPods, type Open, type Run } from "@podq/kube";
-import { createHostKeys, createPool, loadKey } from "@podq/ssh";
+import { createHostKeys, createPool, loadKey, SshError } from "@podq/ssh";
 import { openStore } from "@podq/store";
 import type { Logger } from "pino";
-import type { WorkerConfig } from "./config.ts";
+import { ConfigError, type WorkerConfig } from "./config.ts";
 import { startEngine } from "./engine.ts";
 import { createHandler } from "./handlers/create.ts";
 import { deleteHandler } from "./handlers/delete.ts";
@@ -16,12 +16,8 @@ export type Worker = {
 
 /** Starts a worker: everything it is made of, wired on this one page. Throws what names the setting to mend. */
 export async function startWorker(config: WorkerConfig, log: Logger): Promise<Worker> {
-  const { host, port, username, keyFile, keyString, passphrase, knownHosts, trustNewHost, commands, sessions } = config.ssh;
-  const { key, warnings } = loadKey({
-    file: keyFile,
-    ...(keyString !== undefined && { text: keyString }),
-    ...(passphrase !== undefined && { passphrase }),
-  });
+  const { host, port, username, knownHosts, trustNewHost, commands, sessions } = config.ssh;
+  const { key, warnings } = readKey(config);
   for (const warning of warnings) log.warn(warning);
 
   const store = await openStore({
@@ -80,4 +76,14 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Wo
       await closeRest();
     },
   };
+}
+
+function readKey({ ssh }: WorkerConfig): ReturnType<typeof loadKey> {
+  const { keyFile: file, keyString: text, passphrase } = ssh;
+  try {
+    return loadKey({ file, ...(text !== undefined && { text }), ...(passphrase !== undefined && { passphrase }) });
+  } catch (error) {
+    if (!(error instanceof SshError)) throw error;
+    throw new ConfigError(`no usable key; see K8S_SSH_KEY_FILE and K8S_SSH_KEY_STRING: ${error.message}`, { cause: error });
+  }
 }
