@@ -43,7 +43,8 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Wo
     kubectl: [config.kubectl],
   };
   const pods = createPods({ ...way, installation: config.installation });
-  const execs = createExecs({ ...way, onEvent: (event) => log.debug(event, "exec") });
+  const { max: maxSessions, commands: maxRunsPerSession, idleMs } = config.sessions;
+  const execs = createExecs({ ...way, maxSessions, maxRunsPerSession, idleMs, onEvent: (event) => log.debug(event, "exec") });
 
   const closeRest = async (): Promise<void> => {
     await execs.close();

@@ -29,6 +29,9 @@ const schema = z.object({
   PODQ_KUBECTL: text.default("kubectl"),
   PODQ_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   PODQ_CONCURRENCY: wholeNumber("a number of jobs", 64, 1, 1_000),
+  PODQ_SESSIONS: wholeNumber("a number of sessions", 64, 1, 512),
+  PODQ_SESSION_COMMANDS: wholeNumber("a number of commands", 32, 1, 256),
+  PODQ_SESSION_IDLE_MS: milliseconds(60_000),
   PODQ_LEASE_MS: milliseconds(10_000, 500),
   PODQ_STALL_CHECK_MS: milliseconds(5_000),
   PODQ_SWEEP_MS: milliseconds(5_000),
@@ -59,6 +62,8 @@ export type WorkerConfig = Readonly<{
   kubectl: string;
   logLevel: string;
   concurrency: number;
+  /** Kept sessions at once, commands at once in one of them, and how long one is kept without a command. */
+  sessions: Readonly<{ max: number; commands: number; idleMs: number }>;
   leaseMs: number;
   stallCheckMs: number;
   sweepMs: number;
@@ -103,6 +108,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     kubectl: c.PODQ_KUBECTL,
     logLevel: c.PODQ_LOG_LEVEL,
     concurrency: c.PODQ_CONCURRENCY,
+    sessions: Object.freeze({ max: c.PODQ_SESSIONS, commands: c.PODQ_SESSION_COMMANDS, idleMs: c.PODQ_SESSION_IDLE_MS }),
     leaseMs: c.PODQ_LEASE_MS,
     stallCheckMs: c.PODQ_STALL_CHECK_MS,
     sweepMs: c.PODQ_SWEEP_MS,

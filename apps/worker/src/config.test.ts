@@ -1,0 +1,33 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { readConfig } from "./config.ts";
+
+const example = readFileSync(new URL("../../../.env.example", import.meta.url), "utf8");
+const written = Object.fromEntries([...example.matchAll(/^([A-Z0-9_]+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]));
+
+describe("the settings of a worker", () => {
+  it("have the defaults that .env.example shows, every one of them", () => {
+    expect(readConfig(written)).toEqual(readConfig({}));
+    const source = readFileSync(new URL("config.ts", import.meta.url), "utf8");
+    const read = [...source.matchAll(/^ {2}([A-Z][A-Z0-9_]+): /gm)].map(([, name]) => name);
+    expect(Object.keys(written).toSorted()).toEqual(read.toSorted());
+  });
+
+  it.each([
+    ["K8S_SSH_PORT", "ssh"],
+    ["K8S_SSH_PORT", "70000"],
+    ["REDIS_URL", "localhost"],
+    ["MONGODB_URI", "http://localhost"],
+    ["PODQ_INSTALLATION", "Not A Label"],
+    ["PODQ_LEASE_MS", "-1"],
+    ["PODQ_LOG_LEVEL", "loud"],
+  ])("name %s when it is %s, and do not repeat the value of it", (name, value) => {
+    const wrong = (): unknown => readConfig({ [name]: value });
+    expect(wrong).toThrow(name);
+    expect(wrong).not.toThrow(`"${value}"`);
+  });
+
+  it("cannot be changed", () => {
+    expect(Object.isFrozen(readConfig({}))).toBe(true);
+  });
+});
