@@ -1,0 +1,28 @@
+import { parseCommand } from "./command.ts";
+import { chooseCluster } from "./config.ts";
+import { BenchError } from "./errors.ts";
+import { benchExec, fullExecPlan, quickExecPlan } from "./exec/bench.ts";
+import { benchQueue, fullQueuePlan, quickQueuePlan } from "./queue/bench.ts";
+
+/** Runs a bench as the command line says: the table goes to stdout, progress to stderr. Resolves with the exit code. */
+export async function runBench(argv: readonly string[], stop: AbortSignal): Promise<number> {
+  const from = performance.now();
+  const say = (line: string): void => void process.stderr.write(`bench: ${((performance.now() - from) / 1000).toFixed(1)} s: ${line}\n`);
+  try {
+    const { what, cluster, quick } = parseCommand(argv);
+    chooseCluster(cluster);
+    const { table } =
+      what === "exec"
+        ? await benchExec(quick ? quickExecPlan : fullExecPlan, say, stop)
+        : await benchQueue(quick ? quickQueuePlan : fullQueuePlan, say, stop);
+    process.stdout.write(`${table}\n`);
+    return 0;
+  } catch (error) {
+    if (stop.aborted) {
+      say("stopped");
+      return 130;
+    }
+    process.stderr.write(`bench: ${error instanceof BenchError ? error.message : error instanceof Error ? error.stack : String(error)}\n`);
+    return error instanceof BenchError && error.code === "bad-argument" ? 2 : 1;
+  }
+}
