@@ -14,7 +14,7 @@ let pod: ExecTarget;
 
 beforeAll(async () => {
   on = await clusterFixture();
-  execs = createExecs({ open: on.pool.open, pingMs: 2000 });
+  execs = createExecs({ open: (argv, options) => on.pool.open(argv, options), pingMs: 2000 });
   pod = await createdPod(on, on.identity("exec"));
 });
 afterAll(async () => {
@@ -27,8 +27,18 @@ const exec = (change: Partial<ExecRequest>): ReturnType<typeof run> => run(execs
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
 
 // Texts that break what quotes badly, 200 of them, the same in every run.
-const nasty = ["'", '"', "\\", "`id`", "$(id)", "${HOME}", "$$", "\n", "\r", "\t", " ", "*", "?", "[a]", "~", "!", "#", "%s", "%", "&"];
-const more = [";", "|", "<", ">", "(", ")", "{", "}", "}\n", "\u0001", "\u001b[0m", "\u007f", "\\'", "\\n", "\\0", "--", "-n", "=", "ü", "語", "🜚"];
+const nasty = [
+  "\n",
+  "\r",
+  "\t",
+  " ",
+  "}\n",
+  "\u0001",
+  "\u001b[0m",
+  "\u007f",
+  ...`' " \\ \`id\` $(id) \${HOME} $$ * ? [a] ~ ! # % %s & ; | < >`.split(" "),
+];
+const more = "( ) { } \\' \\n \\0 -- -n = ü 語 🜚".split(" ");
 const corpus = fc.sample(
   fc.oneof(
     fc.array(fc.constantFrom(...nasty, ...more), { minLength: 1, maxLength: 8 }).map((parts) => parts.join("")),
@@ -122,7 +132,10 @@ describe("output", () => {
       "command terminated with exit code 0",
     ];
     const text = `${frames.join("\n")}\n`;
-    const echoed = await exec({ jobId, command: ["sh", "-c", 'printf %s "$1"; printf %s "$1" >&2; sleep 0.3; printf %s "$1"; exit 42', "sh", text] });
+    const echoed = await exec({
+      jobId,
+      command: ["sh", "-c", 'printf %s "$1"; printf %s "$1" >&2; sleep 0.3; printf %s "$1"; exit 42', "sh", text],
+    });
     expect(echoed).toMatchObject({ outcome: { kind: "ended", exitCode: 42 }, stdout: text + text, stderr: text });
   });
 
@@ -134,15 +147,17 @@ describe("output", () => {
   });
 
   it("beyond the cap is kept at its beginning and its end, and counted", async () => {
-    const script = 'i=100000; while [ $i -lt 160000 ]; do echo $i; i=$((i + 1)); done; echo end >&2';
+    const script = "i=100000; while [ $i -lt 160000 ]; do echo $i; i=$((i + 1)); done; echo end >&2";
     const whole = Array.from({ length: 60_000 }, (_, i) => `${i + 100_000}\n`).join("");
     const { ear, outcome } = begin(execs, pod, { command: script, maxOutputBytes: 10_240 });
     const ended = await outcome;
     if (ended.kind !== "ended") throw new Error(JSON.stringify(ended));
     expect(ended).toMatchObject({ exitCode: 0, truncated: true, stderrBytes: 4 });
     const total = ended.stdoutBytes;
-    if (ended.atLeast) expect(total).toBeLessThanOrEqual(whole.length);
-    else expect(total).toBe(whole.length);
+    // What the dead pump had in its hands is not counted, and the result says so.
+    expect(ended.atLeast).toBe(true);
+    expect(total).toBeLessThanOrEqual(whole.length);
+    expect(total).toBeGreaterThan(whole.length - 128 * 1024);
     expect(ear.gaps).toEqual([{ stream: "stdout", from: 10_240, to: total - 65_536 }]);
     expect(ear.text("stdout")).toBe(whole.slice(0, 10_240) + whole.slice(-65_536));
     expect(ear.text("stderr")).toBe("end\n");
@@ -151,14 +166,23 @@ describe("output", () => {
   it("ends the call with what its taker throws", async () => {
     const [cancel, detach] = [new AbortController().signal, new AbortController().signal];
     const { request } = begin(execs, pod, {});
-    const running = execs.run(pod, { ...request, jobId: "thrower", command: ["echo", "x"] }, {
-      cancel,
-      detach,
-      onOutput: () => Promise.reject(new Error("no room")),
-    });
+    const running = execs.run(
+      pod,
+      { ...request, jobId: "thrower", command: ["echo", "x"] },
+      {
+        cancel,
+        detach,
+        onOutput: () => Promise.reject(new Error("no room")),
+      },
+    );
     await expect(running).rejects.toThrow("no room");
   });
 });
+
+// Pieces that are shorter, as long and longer than what goes in at once.
+async function* pieces(): AsyncGenerator<Uint8Array> {
+  for (const size of [1, 0, 32_768, 7, 100_000, 32_769]) yield Buffer.alloc(size, size % 251);
+}
 
 describe("what a command is given", () => {
   it("is its arguments, whatever is in them", async () => {
@@ -170,7 +194,11 @@ describe("what a command is given", () => {
     const env = Object.fromEntries(corpus.map((text, i) => [`V_${i}`, text]));
     const { stdout } = await exec({ command: ["cat", "/proc/self/environ"], env });
     const seen = stdout.split("\0").filter((line) => line.startsWith("V_"));
-    expect(seen.toSorted()).toEqual(Object.entries(env).map(([name, text]) => `${name}=${text}`).toSorted());
+    expect(seen.toSorted()).toEqual(
+      Object.entries(env)
+        .map(([name, text]) => `${name}=${text}`)
+        .toSorted(),
+    );
   });
 
   it("is its directory, whatever its name", async () => {
@@ -190,9 +218,6 @@ describe("what a command is given", () => {
   });
 
   it("is its input from a stream, in pieces of any size", async () => {
-    async function* pieces(): AsyncGenerator<Uint8Array> {
-      for (const size of [1, 0, 32_768, 7, 100_000, 32_769]) yield Buffer.alloc(size, size % 251);
-    }
     const whole = Buffer.concat((await Array.fromAsync(pieces())).map((piece) => Buffer.from(piece)));
     const { ear, outcome } = begin(execs, pod, { command: ["cat"], stdin: pieces() });
     await outcome;
@@ -253,7 +278,8 @@ describe("the end of a command", () => {
   });
 
   it("is its time-out, for children that ignore TERM or left the session too", async () => {
-    const script = 'trap "" TERM; setsid sleep 4721 & (trap "" TERM; sleep 4722; sleep 4723) & env -i sleep 4724 & echo on; sleep 4725; sleep 4726';
+    const script =
+      'trap "" TERM; setsid sleep 4721 & (trap "" TERM; sleep 4722; sleep 4723) & env -i sleep 4724 & echo on; sleep 4725; sleep 4726';
     const { outcome, stdout } = await exec({ command: script, timeoutMs: 1000, graceMs: 500 });
     expect(outcome).toMatchObject({ kind: "ended", exitCode: 137, why: "timeout", signal: "SIGKILL", leftRunning: 0 });
     expect(stdout).toBe("on\n");

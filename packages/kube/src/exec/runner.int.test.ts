@@ -188,6 +188,18 @@ for (const shell of shells) {
         expect((await talk.result({ argv: ["-v", "true"], env: [["X", "1"]] })).exitCode).toBe(127);
       });
 
+      it("trap: a frame goes to the client, wherever the main shell's output points at that moment", async () => {
+        // While a shell executes `echo >FILE` its standard output is that file, for whoever opens it through /proc as well.
+        const ids = Array.from({ length: 100 }, (_, i) => {
+          for (let n = 0; n < 10; n += 1) talk.send(calls.ping(n));
+          return talk.run({ argv: ["echo", String(i)] });
+        });
+        for (const [i, id] of ids.entries()) {
+          const { inline } = await talk.frame("closed", id);
+          expect(Buffer.concat(inline?.stdout.pieces ?? []).toString()).toBe(`${i}\n`);
+        }
+      });
+
       it("trap: the output cap leaves no core file in the command's directory", async () => {
         const cwd = join(pod.dir, "work");
         mkdirSync(cwd);

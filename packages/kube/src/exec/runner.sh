@@ -270,7 +270,7 @@ relieve() { # ID, after look
   living "$q_pe" || [ -e "$q_j/$1.e.m" ] || relief "$1" e "$q_at" &
 }
 relief() {
-  exec </dev/null >/dev/null 3>&- 7>&-
+  exec </dev/null >/dev/null 3>&- 5>&- 7>&-
   spill "$@"
 }
 
@@ -301,7 +301,7 @@ refuse() {
 
 # One run, from the claim to its end. Arguments: NFENCE ID... NENV K=V... ARGV...
 handle() {
-  exec </dev/null 7>&-
+  exec </dev/null 5>&- 7>&-
   [ ! "$q_via" ] || exec >/dev/null
   read -r q_self q_x </proc/self/stat
   status "$q_self"
@@ -381,7 +381,7 @@ closing() {
   give
 }
 
-# A handler's way to the client: the main shell's standard output, opened for the moment of the frame. Held, it would keep
+# A handler's way to the client: what was the main shell's standard output, opened for the moment of the frame. Held, it would keep
 # kubectl on the host for as long as the command runs, after the session has ended.
 out() {
   if [ -e "$q_f/$q_sess.dead" ]; then
@@ -413,14 +413,15 @@ quiet() {
   while tree "$q_token" "$q_lead" && [ "$q_group$q_loose" ] && clock && [ $q_ms -lt $q_hard ]; do nap; done
 }
 
-# Counts what lives on after the leader's end (q_left). Whatever was started later has a higher number, so a short run with no
-# higher number than its leader's left nothing; numbers may have wrapped in a longer one.
+# Counts what lives on after the leader's end (q_left). Whatever was started later has a higher number, unless numbers wrapped,
+# which takes a while. So after a short run only those are looked at: each carries the token, or is in the leader's group.
 leave() {
   q_left=0
   if [ $((q_t1 - q_t0)) -lt 1000 ]; then
-    q_n=0
-    for q_d in /proc/[0-9]*; do [ "${q_d#/proc/}" -le "$q_lead" ] || q_n=1; done
-    [ $q_n = 1 ] || return 0
+    q_n=
+    for q_d in /proc/[0-9]*; do [ "${q_d#/proc/}" -le "$q_lead" ] || q_n="$q_n $q_d/environ"; done
+    [ "$q_n" ] || return 0
+    kill -0 "-$q_lead" || grep -q "PODQ_RUN=$q_token" $q_n || return 0
   fi
   tree "$q_token" "$q_lead"
   for q_d in $q_group $q_loose; do q_left=$((q_left + 1)); done
@@ -532,7 +533,7 @@ kil() {
   fi
 }
 finish() {
-  exec </dev/null 7>&-
+  exec </dev/null 5>&- 7>&-
   [ ! "$q_via" ] || exec >/dev/null
   reap "$@"
   out say K "$1" $q_end $q_group $q_loose
@@ -561,7 +562,7 @@ ping() {
 # pumps, ends a main shell that nobody talks to (after a crash of the container runtime it gets no EOF), and ends handlers of
 # closed runs that block in a frame which nobody will ever read.
 watch() {
-  exec </dev/null >/dev/null 3>&- 7>&-
+  exec </dev/null >/dev/null 3>&- 5>&- 7>&-
   cd /
   q_closed=' ' q_swept=''
   while :; do
@@ -571,7 +572,7 @@ watch() {
     clock
     q_s=$q_sec q_alive=''
     if [ ! -e "$q_f/$q_sess.dead" ] && living $$ && [ "$q_start" = "$q_mine" ]; then
-      read -r q_x <"$q_f/$q_sess.p"
+      read -r q_x <"$q_f/$q_sess.p" || q_x=$q_s # it is being written
       if [ $((q_s - q_x)) -gt "$q_idle" ]; then kill -KILL $$; else q_alive=1; fi
     fi
     [ "$q_alive" ] || echo 1 >"$q_f/$q_sess.dead"
@@ -617,7 +618,9 @@ expire() {
 # the container. A journal that exists is used again, even if another DIR would be better now: claims must not split.
 boot() {
   # Diagnostics go nowhere, but standard error stays open: once it is closed, kubelet and containerd close our input.
-  exec 7>&2 2>/dev/null
+  # Standard output has a second name, because the first is another file for as long as an `echo >FILE` takes: whoever opened
+  # it through /proc in such a moment would send his frame there.
+  exec 5>&1 7>&2 2>/dev/null
   trap '' PIPE
   q_sess=$1 q_look=$2 q_idle=$3 q_j='' q_slots=1 q_runs=0 q_dd='' q_kept=1
   shift 3
@@ -649,7 +652,7 @@ boot() {
   fi
   exec 3<>"$q_f/$q_sess.l"
   # Not if standard output is a socket, or not ours to open.
-  q_via=/proc/$$/fd/1
+  q_via=/proc/$$/fd/5
   printf '' >>"$q_via" || q_via=''
   q_weak='' q_setsid=1 q_ls='' q_int=''
   command -v setsid >/dev/null || { q_setsid='' q_weak=,setsid; }
