@@ -97,7 +97,7 @@ describe("apply", () => {
     await cluster.kubectl(["annotate", "deployment", "ws", "-n", space, "mine=kept"]);
     const after = objectsIn((await apply(space, { container: { env: [{ name: "B", value: "3" }] } })).stdout);
     expect(after[1]).toMatchObject({
-      metadata: { annotations: { mine: "kept" }, generation: 2 },
+      metadata: { annotations: { mine: "kept" }, generation: 3 },
       spec: { template: { spec: { containers: [{ env: [{ name: "B", value: "3" }] }] } } },
     });
     expect(after[2]?.spec).toEqual(before[2]?.spec);

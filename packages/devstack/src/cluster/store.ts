@@ -113,9 +113,8 @@ export class Collection<T extends KubeObject> {
     const draft = structuredClone(before);
     edit(draft);
     if (isDeepStrictEqual(before, draft)) return before;
-    if (before.metadata.generation !== undefined && (!isDeepStrictEqual(before.spec, draft.spec) || becameDeleted(before, draft))) {
+    if (before.metadata.generation !== undefined && isNewGeneration(before, draft))
       draft.metadata.generation = before.metadata.generation + 1;
-    }
     draft.metadata.resourceVersion = this.#store.nextRevision();
     this.#objects.set(`${namespace ?? ""}/${name}`, draft);
     this.#store.announce({ type: "MODIFIED", resource: this.resource, object: draft, before });
@@ -135,8 +134,19 @@ export class Collection<T extends KubeObject> {
 
 const HAS_GENERATION = new Set(["Deployment", "ReplicaSet", "Pod", "NetworkPolicy"]);
 
-const becameDeleted = (before: KubeObject, after: KubeObject): boolean =>
-  before.metadata.deletionTimestamp === undefined && after.metadata.deletionTimestamp !== undefined;
+function isNewGeneration(before: KubeObject, after: KubeObject): boolean {
+  const becameDeleted = before.metadata.deletionTimestamp === undefined && after.metadata.deletionTimestamp !== undefined;
+  return (
+    becameDeleted ||
+    !isDeepStrictEqual(before.spec, after.spec) ||
+    (after.kind === "Deployment" && !isDeepStrictEqual(notes(before), notes(after)))
+  );
+}
+
+// A Deployment's annotations count as much as its spec, but for those that its controller writes together with the status.
+function notes({ metadata: { annotations = {} } }: KubeObject): object {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !key.startsWith("deployment.kubernetes.io/")));
+}
 
 function find(plural: string): Resource {
   const found = RESOURCES.find((one) => one.plural === plural);
