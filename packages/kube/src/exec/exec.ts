@@ -52,7 +52,7 @@ export type ExecEvent = { kind: "cut"; id: string; pod: string; obstacle: Obstac
 
 /** Runs commands in pods. */
 export type Execs = {
-  /** Runs one command, or attaches to it, and returns what came of it. Rejects only for a malformed request, or with what `onOutput` threw. */
+  /** Runs one command, or attaches to it, and returns what came of it. Rejects only for a malformed request, or with what `onOutput` or `stdin` threw. */
   run(target: ExecTarget, request: ExecRequest, control: ExecControl): Promise<ExecOutcome>;
   stats(): SessionStats;
   /** Ends all sessions; commands go on in their pods. */
@@ -111,6 +111,7 @@ export function createExecs(options: ExecsOptions): Execs {
         return unreachable("host-unreachable", "no session became free in time", task.told.ever);
       }
       const tellBefore = { ...task.told };
+      const borrowed = performance.now();
       const followed = await follow(loan.session, task, control).finally(loan.release);
       if (followed.kind === "detached") return followed;
       if (followed.kind === "done") return followed.outcome;
@@ -120,6 +121,7 @@ export function createExecs(options: ExecsOptions): Execs {
       const obstacle = readOver(followed.over);
       onEvent?.({ kind: "cut", id: task.call.id, pod: target.pod, obstacle: obstacle.kind, message: obstacle.message });
       const greeted = loan.session.boot !== undefined;
+      const livedMs = performance.now() - borrowed;
       // kubectl's refusal to run sh at all: nothing was started, whatever was written into its standard input.
       if (!greeted && refuses(obstacle)) task.told = tellBefore;
       if (obstacle.kind === "no-shell") {
@@ -134,7 +136,7 @@ export function createExecs(options: ExecsOptions): Execs {
         return outcome;
       }
       // A session that lived for a while starts the count anew.
-      if (greeted) pauseMs = FIRST_PAUSE_MS;
+      if (livedMs > LONGEST_PAUSE_MS) pauseMs = FIRST_PAUSE_MS;
       await wait(pauseMs * (0.75 + Math.random() / 2), undefined, { signal: control.detach }).catch(() => undefined);
       pauseMs = Math.min(LONGEST_PAUSE_MS, pauseMs * 2);
     }
@@ -203,7 +205,7 @@ function taskOf(request: ExecRequest, inlineBytes: number, control: ExecControl)
       env: Object.entries(env),
       argv,
     },
-    input: (session: Session) => sendInput(session, id, stdin),
+    input: (session: Session, signal: AbortSignal) => sendInput(session, id, stdin, signal),
     timeoutMs,
     output: new Output(from, (pieces) => control.onOutput(pieces)),
     told: { ever: attempt > 1 },

@@ -11,8 +11,8 @@ import { ended, lost, never, refused, type Why } from "./verdict.ts";
 /** What is to be done, and what is known of it so far; lives across sessions. */
 export type Task = {
   call: Omit<RunCall, "again" | "inputBytes">;
-  /** Puts standard input into the pod, before the start; the number of bytes. */
-  input: (session: Session) => Promise<number>;
+  /** Puts standard input into the pod, before the start: the number of bytes, or undefined if that came to nothing. */
+  input: (session: Session, signal: AbortSignal) => Promise<number | undefined>;
   timeoutMs: number;
   output: Output;
   /** Whether some session may have been told to start it; the first one here, and the start of the container that it met. */
@@ -32,6 +32,7 @@ const HELD_MS = 250;
 const SLICE_BYTES = 1024 * 1024;
 const ALONE_SLICE_BYTES = 4 * SLICE_BYTES;
 const KILL_MARGIN_MS = 25_000;
+const FORGET_AT = 8;
 
 /** Follows a run until its end, the caller's word, or the end of the session. Rejects only with what `onOutput` threw. */
 export async function follow(session: Session, task: Task, control: ExecControl): Promise<Followed> {
@@ -51,7 +52,8 @@ class Follower {
   #final: Summary | undefined;
   #lost: string | undefined;
   #exitedAt: number | undefined;
-  #deadline: number;
+  // Counts in the pod, so it begins with the greeting at the earliest.
+  #deadline = Infinity;
   #killedAt: number | undefined;
   #leftPids = 0;
   #settled: boolean | undefined;
@@ -62,7 +64,6 @@ class Follower {
     this.#task = task;
     this.#control = control;
     this.#id = task.call.id;
-    this.#deadline = performance.now() + task.timeoutMs;
   }
 
   async run(): Promise<Followed> {
@@ -88,13 +89,16 @@ class Follower {
   }
 
   async #start(): Promise<void> {
-    const { task, session } = { task: this.#task, session: this.#session };
-    const inputBytes = await task.input(session);
+    const task = this.#task;
+    const session = this.#session;
+    const inputBytes = await task.input(session, AbortSignal.any([this.#control.cancel, this.#control.detach]));
+    if (inputBytes === undefined) return; // the news say why
     const again = !task.told.ever ? "never" : task.told.boot === undefined ? "unknown" : { boot: task.told.boot };
     if (!task.told.ever) task.told = { ever: true, by: session };
     session.begun += 1;
     session.send(calls.run({ ...task.call, inputBytes, again }));
-    this.#deadline = performance.now() + task.timeoutMs;
+    // What ended here before an exclusive run has been stored by whoever ran it. In bulk, and behind the start: it costs a fork.
+    if (task.call.alone && session.ended.length >= FORGET_AT) session.send(calls.forget(session.ended.splice(0)));
     this.#pollAt = performance.now() + POLL_MS;
   }
 
@@ -102,6 +106,7 @@ class Follower {
     for (;;) {
       const { output } = this.#task;
       if (this.#task.told.by === this.#session && this.#session.boot !== undefined) this.#task.told.boot = this.#session.boot;
+      if (this.#deadline === Infinity && this.#session.phase !== "opening") this.#deadline = performance.now() + this.#task.timeoutMs;
       const outcome = this.#outcome();
       if (output.failure || outcome) {
         await output.flushed();
@@ -139,12 +144,13 @@ class Follower {
   // The end that is known by now, once all its output has arrived.
   #outcome(): ExecOutcome | undefined {
     const { output } = this.#task;
-    const { session } = { session: this.#session };
+    const session = this.#session;
     const final = this.#final;
     if (final) {
       if (!output.hasAll(final)) return undefined;
       for (const stream of ["stdout", "stderr"] as const)
         if (final[stream].tail > 0 && output.arrived[stream] < final[stream].total) return undefined;
+      session.ended.push(this.#id);
       return ended(final, (ms) => session.wallMs(ms), session.weaker, this.#leftPids);
     }
     if (this.#lost !== undefined && this.#settled !== undefined && !this.#behind()) {
@@ -165,7 +171,7 @@ class Follower {
   // Two questions at most are out, and two slices at most wait for the caller.
   #ask(): void {
     const { output } = this.#task;
-    const { session } = { session: this.#session };
+    const session = this.#session;
     const sliceBytes = session.busy > 1 ? SLICE_BYTES : ALONE_SLICE_BYTES;
     if (session.phase === "opening") return;
     while (this.#inFlight < 2 && output.held <= 2 * sliceBytes) {
@@ -176,7 +182,7 @@ class Follower {
       output.ask(this.#known, sliceBytes);
       this.#inFlight += 1;
     }
-    const { final } = { final: this.#final };
+    const final = this.#final;
     if (!final || !output.hasAll(final)) return;
     for (const stream of ["stdout", "stderr"] as const) {
       if (final[stream].tail === 0 || output.arrived[stream] >= final[stream].total || this.#tails.has(stream)) continue;
@@ -187,7 +193,8 @@ class Follower {
 
   #patienceMs(): number {
     const now = performance.now();
-    const next = this.#inFlight > 0 ? Infinity : Math.max(this.#pollAt, this.#session.phase === "opening" ? now + POLL_MS : 0);
+    const opening = this.#session.phase === "opening";
+    const next = this.#inFlight > 0 ? Infinity : Math.max(this.#pollAt, opening ? now + POLL_MS : 0);
     const deadline = this.#killedAt === undefined ? this.#deadline : this.#killedAt + this.#task.call.graceMs + KILL_MARGIN_MS + 1;
     return Math.max(1, Math.min(next, deadline) - now);
   }
@@ -223,7 +230,7 @@ class Follower {
   }
 
   #refused(why: string): ExecOutcome {
-    const { task } = { task: this.#task };
+    const task = this.#task;
     if (why === "forgotten")
       return lost("outcome-unknown", "the pod's journal did not outlive the container, so it may have run", true, task.output.arrived);
     if (why === "noclaim" && task.told.boot !== this.#session.boot)

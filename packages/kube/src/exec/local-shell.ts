@@ -1,6 +1,6 @@
 // As much of a pod as the runner needs: a shell behind pipes, a directory for its journal. For tests.
 import { execFileSync, spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -35,8 +35,11 @@ export class LocalPod {
   readonly opened: Streams[] = [];
   readonly #argv: readonly string[];
   readonly #env: NodeJS.ProcessEnv;
+  readonly #tools: string | undefined;
 
-  constructor(shell: readonly string[], env: NodeJS.ProcessEnv = process.env) {
+  /** `tools`: a directory that goes when the pod stops. */
+  constructor(shell: readonly string[], env: NodeJS.ProcessEnv = process.env, tools?: string) {
+    this.#tools = tools;
     // Node gives a child sockets; a container's streams are pipes, which can be opened once more through /proc.
     this.#argv = ["sh", "-c", '"$@" | cat', "sh", ...shell];
     this.#env = env;
@@ -67,6 +70,7 @@ export class LocalPod {
   async stop(): Promise<void> {
     for (const { child } of this.opened) cut(child);
     await Promise.all(this.opened.map(({ channel }) => channel.ended));
+    if (this.#tools !== undefined) rmSync(this.#tools, { recursive: true, force: true });
     for (let tries = 0; ; tries += 1) {
       try {
         return rmSync(this.dir, { recursive: true, force: true });
@@ -149,7 +153,7 @@ export class Talk {
       const found = this.frames.splice(at, at < 0 ? 0 : 1)[0];
       if (found) return found as Extract<Frame, { kind: K }>;
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw new Error(`no ${kind} of ${id ?? "any run"}; there is ${JSON.stringify(this.frames)}`);
+      if (leftMs <= 0) throw new Error(`no ${kind} of ${id ?? "any run"}; there is ${JSON.stringify(this.frames).slice(-2000)}`);
       const { promise, resolve } = Promise.withResolvers<void>();
       this.#wake = resolve;
       await Promise.race([promise, delay(Math.min(leftMs, 1000))]);
@@ -210,36 +214,18 @@ export async function endRun(pod: LocalPod, id: string): Promise<string> {
   return (await other.frame("killed", id)).what;
 }
 
-/** A PATH of its own with what a runner may use, but for the named programs. Its entries are links. */
-export function poorPath(pod: LocalPod, without: readonly string[]): string {
-  const dir = join(pod.dir, "..", `${pod.dir.split("/").at(-1)}-bin`);
-  mkdirSync(dir, { recursive: true });
-  const needed = [
-    "sh",
-    "bash",
-    "dash",
-    "busybox",
-    "mkdir",
-    "mkfifo",
-    "cat",
-    "sleep",
-    "grep",
-    "rm",
-    "dd",
-    "find",
-    "env",
-    "ls",
-    "true",
-    "setsid",
-    "stat",
-    "tail",
-    "head",
-    "touch",
-  ];
-  for (const name of needed.filter((one) => !without.includes(one))) {
-    const { stdout } = spawnSync("sh", ["-c", `command -v ${name}`]);
-    const path = stdout.toString().trim();
-    if (path.startsWith("/") && !existsSync(join(dir, name))) symlinkSync(path, join(dir, name));
+const imageTools = "sh bash dash busybox mkdir mkfifo cat sleep grep rm dd find env ls true setsid stat tail head touch".split(" ");
+
+/** A pod whose PATH holds what a runner may use, but for the tools `without`, with scripts of our own as `instead`. */
+export function poorPod(shell: readonly string[], without: readonly string[], instead: Readonly<Record<string, string>> = {}): LocalPod {
+  const tools = mkdtempSync(join(tmpdir(), "podq-tools-"));
+  for (const name of imageTools.filter((one) => !without.includes(one) && !(one in instead))) {
+    const path = spawnSync("sh", ["-c", `command -v ${name}`])
+      .stdout.toString()
+      .trim();
+    if (path.startsWith("/")) symlinkSync(path, join(tools, name));
   }
-  return dir;
+  // wx: written through one of the links, a script would replace the machine's own tool.
+  for (const [name, script] of Object.entries(instead)) writeFileSync(join(tools, name), script, { mode: 0o755, flag: "wx" });
+  return new LocalPod(shell, { PATH: tools }, tools);
 }

@@ -48,6 +48,8 @@ export class Session {
   weaker: readonly string[] = [];
   /** Runs that were begun here. */
   begun = 0;
+  /** Runs that ended here and whose output the journal still holds. */
+  readonly ended: string[] = [];
 
   readonly #options: SessionOptions;
   readonly #reader: FrameReader;
@@ -89,7 +91,8 @@ export class Session {
 
   /** A run's ear; one at a time for each id. */
   listen(id: string, listener: (letter: Letter) => void): () => void {
-    this.#listeners.set(id, listener);
+    if (this.#phase === "over") void this.over.then((over) => listener({ kind: "over", over }));
+    else this.#listeners.set(id, listener);
     return () => {
       if (this.#listeners.get(id) === listener) this.#listeners.delete(id);
     };
