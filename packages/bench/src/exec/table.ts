@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { verdict, type Goal } from "../goal.ts";
 import { markdownTable } from "../markdown.ts";
 import { figure, median, quantile } from "../stats.ts";
@@ -27,8 +28,6 @@ const latency: Record<string, Goal> = {
   d: { what: "p50", limit: 0.15, side: "at-most" },
 };
 const throughput: Goal = { what: "per s", limit: 15, side: "at-least" };
-// On a machine that is busy with other things before a round begins, what is left after the subtraction is noise.
-const BUSY = 0.3;
 const cpu: Goal = { what: "CPU", limit: 0.08, side: "at-most" };
 const bulk: Goal = { what: "time", limit: 1.4, side: "at-most" };
 const cold: Goal = { what: "p50", limit: 1.15, side: "at-most" };
@@ -67,11 +66,16 @@ function cellRow(cell: Cell, cells: readonly Cell[]): string[] {
   if (goal && shape.atOnce === 1) goals.push(verdict(goal, toB));
   if (way.id === "c" && shape.atOnce > 1 && shape.pods === Math.max(...cells.map((other) => other.shape.pods)))
     goals.push(verdict(throughput, toA));
-  const idle = Math.max(...cell.loads.map((load) => load.idle));
-  if (way.id === "c")
-    goals.push(idle < BUSY ? verdict(cpu, cpuToB) : `CPU: not judged, ${figure(idle * 100)} % of a processor was busy with other things`);
+  const idles = cell.loads.map((load) => load.idle);
+  if (way.id === "c") goals.push(isSteady(idles) ? verdict(cpu, cpuToB) : "CPU: not judged, the machine was busy with other things");
   const figures = [mine.p50, mine.p95, toB, mine.perSecond, toA, mine.machineMs, cpuToB, mine.clientMs].map(figure);
   return [way.name, String(shape.atOnce), String(shape.pods), ...figures, "", goals.join("; ")];
+}
+
+// What the bench's own idle processes take is the same before each round, and little. What others take is not, or fills the
+// machine; what is left after its subtraction is noise.
+function isSteady(idles: readonly number[]): boolean {
+  return Math.max(...idles) - Math.min(...idles) < 0.3 && Math.max(...idles) < availableParallelism() / 2;
 }
 
 function coldRows({ kubectl, session }: Colds): string[][] {
