@@ -85,13 +85,13 @@ function run(client: WebSocket, { sandbox, query, namespace }: ExecRun, script: 
   );
   const drained = once(stderr, "end").catch(() => {});
   forward(client, stderr, query.stderr ? STDERR : undefined, fault);
-  child.stdin.on("error", () => {});
+  child.stdin.on("error", () => {}).once("close", () => client.resume());
   if (!query.stdin) child.stdin.end();
   client.on("message", (data: RawData) => {
     const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data);
     if (bytes[0] === STDIN && bytes.length > 1 && !child.stdin.writableEnded && !child.stdin.write(bytes.subarray(1))) {
       client.pause();
-      child.stdin.once("drain", () => client.resume()).once("close", () => client.resume());
+      child.stdin.once("drain", () => client.resume());
     }
     if (bytes[0] === CLOSE && bytes[1] === STDIN) child.stdin.end();
   });

@@ -40,7 +40,7 @@ const REFERENCE =
 export function imageName(text: string): string | undefined {
   if (!REFERENCE.test(text)) return undefined;
   const [first = "", ...rest] = text.split("/");
-  const hasHost = rest.length > 0 && (first.includes(".") || first.includes(":") || first === "localhost");
+  const hasHost = rest.length > 0 && (first.includes(".") || first.includes(":") || first === "localhost" || first !== first.toLowerCase());
   const repository = hasHost ? text : rest.length > 0 ? `docker.io/${text}` : `docker.io/library/${text}`;
   return /[:@][^/]*$/.test(repository) ? repository : `${repository}:latest`;
 }

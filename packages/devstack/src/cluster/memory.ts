@@ -16,7 +16,7 @@ export async function memoryUsage(proc: string): Promise<Usage[]> {
 }
 
 /** Whom the kernel would end: the biggest process, if all together have more than the limit. */
-function outOfMemory(usage: readonly Usage[], limitBytes: number): Usage | undefined {
+export function outOfMemory(usage: readonly Usage[], limitBytes: number): Usage | undefined {
   const total = usage.reduce((sum, { bytes }) => sum + bytes, 0);
   return total > limitBytes ? [...usage].sort((a, b) => b.bytes - a.bytes)[0] : undefined;
 }
