@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 /** The runner as it is sent: without comments, indentation and empty lines. Holds because no quoted text in it spans lines. */
-function strip(source: string): string {
+export function strip(source: string): string {
   const lines = source.split("\n").map((line) => line.trim());
   return lines.filter((line) => line !== "" && !line.startsWith("#")).join("\n") + "\n";
 }
