@@ -28,6 +28,8 @@ export type ClusterOptions = {
   backOffMs?: number;
   /** How many CPUs the node has to give. Default: 64 or more, so that tests do not crowd each other out. */
   cpus?: number;
+  /** Whether pods get namespaces of their own. Default: if the kernel grants them. */
+  isolate?: boolean;
 };
 
 /** Pods that something is done to: one of a namespace, or all in it. */
@@ -75,7 +77,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
     for (const loop of waiting.loops) loop.kick();
     waiting.kubelet?.kick();
   });
-  const isolated = isolation();
+  const isolated = options.isolate ?? isolation();
   const kubelet = startKubelet(store, {
     script,
     dir: join(dir, "pods"),

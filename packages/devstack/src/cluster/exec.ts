@@ -103,7 +103,7 @@ function run(client: WebSocket, { sandbox, query, namespace }: ExecRun, script: 
     child.stdout.resume();
     stderr.resume();
   });
-  child.once("error", (error) => finish(client, startStatus(query.command[0] ?? "", error.message)));
+  child.once("error", (error) => finish(client, startStatus(query.command[0] ?? "", error.message.replace("ENOENT", "No such file"))));
   child.once("close", (code, signal) => {
     fault.clear();
     const failed = isStartFailure() && (code === 127 || code === 126);

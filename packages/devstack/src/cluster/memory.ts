@@ -22,7 +22,7 @@ export function outOfMemory(usage: readonly Usage[], limitBytes: number): Usage 
 }
 
 /** Looks every `everyMs` and calls `end` with a process to be ended; the returned function stops that. */
-export function watchMemory(look: () => Promise<Usage[]>, limitBytes: number, end: (pid: number) => void, everyMs = 100): () => void {
+export function watchMemory(look: () => Promise<Usage[]>, limitBytes: number, end: (pid: number) => void, everyMs = 200): () => void {
   let looking = false;
   const timer = setInterval(() => {
     if (looking) return;

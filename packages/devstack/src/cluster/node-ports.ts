@@ -60,10 +60,10 @@ export function serveNodePorts(store: Store, kubelet: Kubelet, options: { addres
     });
     server.listen(number, options.address);
   };
-  const bridgeTo = (sandbox: Sandbox, address: string): Promise<Bridge> => {
+  const bridgeTo = (sandbox: Sandbox): Promise<Bridge> => {
     let bridge = bridges.get(sandbox.pid);
     if (!bridge) {
-      bridge = startBridge(sandbox, address, join(options.dir, `net-${sandbox.pid}`));
+      bridge = startBridge(sandbox, join(options.dir, `net-${sandbox.pid}`));
       bridges.set(sandbox.pid, bridge);
       void Promise.allSettled([bridge, sandbox.exited]).then(([made]) => {
         bridges.delete(sandbox.pid);
@@ -78,7 +78,7 @@ export function serveNodePorts(store: Store, kubelet: Kubelet, options: { addres
     const sandbox = pod && kubelet.sandbox(pod.metadata.uid);
     try {
       if (!target || !sandbox) throw new Error("no ready pod");
-      const { path } = await bridgeTo(sandbox, pod.status.podIP ?? "127.0.0.1");
+      const { path } = await bridgeTo(sandbox);
       const inside = connect({ path, allowHalfOpen: true });
       inside.on("error", () => client.resetAndDestroy());
       inside.write(`${targetPort(pod, target.port)}\n`);
@@ -107,8 +107,8 @@ export function serveNodePorts(store: Store, kubelet: Kubelet, options: { addres
 
 type Bridge = { path: string; kept: Kept };
 
-async function startBridge(sandbox: Sandbox, address: string, path: string): Promise<Bridge> {
-  const kept = await keep(sandbox.inNetwork([process.execPath, "-e", BRIDGE, path, address]), { signal: "KILL" });
+async function startBridge(sandbox: Sandbox, path: string): Promise<Bridge> {
+  const kept = await keep(sandbox.inNetwork([process.execPath, "-e", BRIDGE, path, sandbox.address]), { signal: "KILL" });
   await until("the way into the pod's network is open", async () => existsSync(path) || undefined);
   return { path, kept };
 }

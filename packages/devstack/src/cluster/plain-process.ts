@@ -18,7 +18,7 @@ function signal(target: number, name: "SIGTERM" | "SIGKILL"): void {
 // exist there, so names of mounted folders are replaced by where they really are, in arguments and environment alone.
 const RUN = `echo $$ >"$1/pid"; exec >>"$1/log" 2>&1; cd "$2" || exit; shift 2; exec "$@"`;
 
-/** Starts a container as a plain process in a folder: no isolation at all. */
+/** Starts a container as a plain process in a folder: no isolation at all, and what its execs leave behind outlives a SIGKILL of ours. */
 export async function startPlain(plan: ContainerPlan): Promise<Sandbox> {
   const { dir, volumes, workingDir } = plan;
   await mkdir(dir, { recursive: true });
@@ -41,13 +41,18 @@ export async function startPlain(plan: ContainerPlan): Promise<Sandbox> {
     if (over) throw new StartError(`failed to create containerd task: ${kept.output()}`);
     return undefined;
   });
+  const groups: number[] = [];
+  void kept.exited.then(() => groups.forEach((group) => signal(-group, "SIGKILL")));
   return {
     pid,
+    address: "127.0.0.1",
     exited: kept.exited,
     kill: (name) => signal(name === "SIGKILL" ? -pid : pid, name),
     exec: (command) => {
       const [program = "", ...args] = command.map(real);
-      return spawn(program, args, { detached: true, stdio: "pipe", cwd: real(workingDir), env });
+      const child = spawn(program, args, { detached: true, stdio: "pipe", cwd: real(workingDir), env });
+      if (child.pid !== undefined) groups.push(child.pid);
+      return child;
     },
     inNetwork: (command) => [...command],
     log: () => readFile(join(dir, "log"), "utf8"),

@@ -29,6 +29,8 @@ export type ContainerPlan = {
 export type Sandbox = {
   /** The pid of its PID 1, as this machine counts. */
   pid: number;
+  /** Where its servers answer, seen from its own network. */
+  address: string;
   exited: Promise<number>;
   kill: (signal: "SIGTERM" | "SIGKILL") => void;
   /** Starts a program in it; 127 or 126 with a sentence of nsenter's on stderr means that it could not be started. */
@@ -129,6 +131,7 @@ function namespaces(outer: number, inner: number): string[] {
 function sandbox(kept: Kept, pid: number, plan: ContainerPlan, enter: (argv: readonly string[]) => string[]): Sandbox {
   return {
     pid,
+    address: plan.address,
     exited: kept.exited.then((code) => endCode(code, kept.output())),
     kill: (signal) => {
       try {
