@@ -122,7 +122,7 @@ export function createExecs(options: ExecsOptions): Execs {
       onEvent?.({ kind: "cut", id: task.call.id, pod: target.pod, obstacle: obstacle.kind, message: obstacle.message });
       const greeted = loan.session.boot !== undefined;
       const livedMs = performance.now() - borrowed;
-      // kubectl's refusal to run sh at all: nothing was started, whatever was written into its standard input.
+      // kubectl did not even run sh: nothing was started, whatever was written into its standard input.
       if (!greeted && refuses(obstacle)) task.told = tellBefore;
       if (obstacle.kind === "no-shell") {
         withoutShell.add(target.podUid);
@@ -149,8 +149,11 @@ export function createExecs(options: ExecsOptions): Execs {
   return { run, stats: () => sessions.stats(), close: () => sessions.close() };
 }
 
-function refuses({ kind }: Obstacle): boolean {
-  return kind === "gone" || kind === "not-running" || kind === "no-shell" || kind === "barred";
+function refuses(obstacle: Obstacle): boolean {
+  const { kind } = obstacle;
+  return (
+    (kind === "down" && obstacle.untold === true) || kind === "gone" || kind === "not-running" || kind === "no-shell" || kind === "barred"
+  );
 }
 
 // What an obstacle means for a run; undefined: try again.

@@ -2,14 +2,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { createHostKeys, createPool, loadKey, type Pool } from "@podq/ssh";
-import { containerName } from "../manifest.ts";
+import { containerName, deploymentOf } from "../manifest.ts";
 import type { PodIdentity } from "../names.ts";
-import type { ClusterFixture } from "../testing.ts";
+import { eventually, type ClusterFixture } from "../testing.ts";
 import type { Execs } from "./exec.ts";
 import type { ExecOutcome, ExecRequest, ExecTarget, Piece } from "./outcome.ts";
 
 /** Takes a run's output, and throws when a byte comes twice, out of order, or is skipped; `gap` allows the one of a capped stream. */
-class Ear {
+export class Ear {
   readonly pieces: Piece[] = [];
   readonly gaps: { stream: Piece["stream"]; from: number; to: number }[] = [];
   readonly #at: { stdout: number; stderr: number };
@@ -84,6 +84,52 @@ export async function createdPod(on: ClusterFixture, identity: PodIdentity): Pro
   return { namespace, pod: podName!, podUid: podUid! };
 }
 
+type PodTemplate = { containers: [{ volumeMounts: object[]; securityContext: object }]; volumes: object[] };
+
+/** How a pod by hand differs from a created one. */
+export type BarePod = {
+  image?: string;
+  command?: string[];
+  readOnlyRoot?: boolean;
+  /** Where the journal's volume is, and what it is; null: there is none. */
+  journal?: object | null;
+};
+
+/** A pod by hand, as `pods.create` would not make it, in the namespace of one that it made. */
+export async function barePod(on: ClusterFixture, home: PodIdentity, name: string, change: BarePod): Promise<ExecTarget> {
+  const resources = { memory: "128Mi", cpu: "1", memoryRequests: "10Mi", cpuRequests: "5m" };
+  const options = { start: "1", progressDeadlineSeconds: 60 };
+  const deployment = deploymentOf(home, on.spec({ resources }), options) as { spec: { template: { spec: PodTemplate } } };
+  const { containers, volumes, ...rest } = deployment.spec.template.spec;
+  const [workspace] = volumes;
+  const [container] = containers;
+  const { image, command, readOnlyRoot = false, journal = { emptyDir: {} } } = change;
+  const spec = {
+    ...rest,
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        ...container,
+        ...(image !== undefined && { image }),
+        ...(command && { command }),
+        securityContext: { ...container.securityContext, readOnlyRootFilesystem: readOnlyRoot },
+        volumeMounts: container.volumeMounts.slice(0, journal ? 2 : 1),
+      },
+    ],
+    volumes: [workspace, ...(journal ? [{ name: "podq", ...journal }] : [])],
+  };
+  const namespace = home.namespace;
+  await on.admin(
+    ["apply", "--server-side", "--validate=ignore", "-f", "-"],
+    JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace }, spec }),
+  );
+  const podUid = await eventually(`${name} runs`, async () => {
+    const { metadata, status } = JSON.parse(await on.admin(["get", "pod", name, `--namespace=${namespace}`, "-o", "json"]));
+    return status?.containerStatuses?.[0]?.ready === true ? String(metadata.uid) : undefined;
+  });
+  return { namespace, pod: name, podUid };
+}
+
 /** What a script says in a pod, by the administrator's way. */
 export function inPod(on: ClusterFixture, { namespace, pod }: ExecTarget, script: string): Promise<string> {
   return on.admin(["exec", `--namespace=${namespace}`, pod, "-c", containerName, "--", "sh", "-c", script]);
@@ -95,15 +141,13 @@ export async function processesOf(on: ClusterFixture, target: ExecTarget): Promi
   return (await inPod(on, target, script)).split("\n").filter((line) => line.trim() !== "");
 }
 
-/** Processes of this machine with exactly these words somewhere in their command line, in this order. */
-function processesWith(...words: string[]): number[] {
+/** Processes of this machine whose command line fits. */
+export function processesOfHost(fits: (argv: readonly string[]) => boolean): number[] {
   return readdirSync("/proc").flatMap((name) => {
     if (!/^\d+$/.test(name)) return [];
     try {
-      const argv = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0");
-      let at = 0;
-      for (const word of argv) if (word === words[at]) at += 1;
-      return at === words.length ? [Number(name)] : [];
+      const argv = readFileSync(`/proc/${name}/cmdline`, "utf8").split("\0").slice(0, -1);
+      return fits(argv) ? [Number(name)] : [];
     } catch {
       return []; // gone meanwhile
     }
@@ -112,7 +156,7 @@ function processesWith(...words: string[]): number[] {
 
 /** Kills every kubectl that holds a session with the pod, as -9 does; how many there were. The test cluster's host is this machine. */
 export function killKubectl({ pod }: ExecTarget): number {
-  const pids = processesWith("exec", "-i", pod, "sh");
+  const pids = processesOfHost((argv) => argv[1] === "exec" && argv[3] === pod);
   for (const pid of pids)
     try {
       process.kill(pid, "SIGKILL");

@@ -11,7 +11,8 @@ export type Obstacle =
   | { kind: "no-shell"; message: string }
   | { kind: "no-journal"; message: string }
   | { kind: "barred"; code: UnreachableCode; message: string } // waiting does not help
-  | { kind: "down"; code: UnreachableCode; message: string };
+  // untold: kubectl never got through, so nothing that was written to it has left the host
+  | { kind: "down"; code: UnreachableCode; message: string; untold?: true };
 
 // kubectl's own words, from its last lines.
 const sayings: readonly [RegExp, "gone" | "not-running" | "no-shell"][] = [
@@ -33,8 +34,12 @@ export function readEnd(end: Exit | Failure, stderr: string): Obstacle {
   const said = sayings.find(([pattern]) => pattern.test(stderr));
   if (said) return { kind: said[1], message: lastLine(stderr) };
   const { code, message } = exitError({ ...end, stderr: Buffer.from(stderr) });
-  return atWay(code, message);
+  const way = atWay(code, message);
+  return way.kind === "down" && dialFailed.test(stderr) ? { ...way, untold: true } : way;
 }
+
+// It says so of requests alone, the one for the upgrade included; of an exec that was under way it says something else.
+const dialFailed = /^(The connection to the server .* was refused|Unable to connect to the server: )|error dialing backend: dial /m;
 
 /** Reads the end of a session. */
 export function readOver(over: Over): Obstacle {
