@@ -9,7 +9,7 @@ import type { Execs } from "./exec.ts";
 import type { ExecOutcome, ExecRequest, ExecTarget, Piece } from "./outcome.ts";
 
 /** Takes a run's output, and throws when a byte comes twice, out of order, or is skipped; `gap` allows the one of a capped stream. */
-export class Ear {
+class Ear {
   readonly pieces: Piece[] = [];
   readonly gaps: { stream: Piece["stream"]; from: number; to: number }[] = [];
   readonly #at: { stdout: number; stderr: number };
