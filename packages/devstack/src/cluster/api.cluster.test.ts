@@ -264,6 +264,10 @@ describe("a namespace that is terminating", () => {
     expect(late.stderr).toContain(
       `deployments.apps "ws" is forbidden: unable to create new content in namespace ${space} because it is being terminated`,
     );
+    // A real cluster says it at the namespace controller's next look.
+    const holds = async (): Promise<boolean> =>
+      (await cluster.kubectl(["get", "namespace", space, "-o", "jsonpath={.status.conditions[*].status}"])).stdout.includes("True");
+    await until("it says what holds it", async () => ((await holds()) ? true : undefined), { everyMs: 200 });
     const [held] = await get("namespace", space);
     expect(held?.status?.conditions).toEqual(
       expect.arrayContaining([

@@ -14,8 +14,8 @@ import { barePod, begin, createdPod, inPod, killKubectl, relay, type Begun, type
 const runs = Number(process.env.PODQ_TEST_CUTS ?? 20);
 const seed = Number(process.env.PODQ_TEST_SEED ?? randomInt(2 ** 31));
 const part = process.env.PODQ_TEST_CLUSTER_PART;
-const podCount = Math.min(10, Math.ceil(runs / 4));
-const LINES = 500;
+const podCount = Math.min(10, Math.ceil(runs / 2));
+const LINES = 1000;
 
 let on: ClusterFixture;
 let ways: Relay[];
@@ -48,7 +48,7 @@ function dice(from: number): (below: number) => number {
   };
 }
 
-// Five seconds of lines, a handful at a time.
+// Ten seconds of lines, a handful at a time.
 const command = (name: string, code: number): string =>
   `echo ${name} >>/workspace/starts; i=0; while [ $i -lt ${LINES} ]; do echo o$i; echo e$i >&2; i=$((i + 1)); [ $((i % 10)) != 0 ] || sleep 0.09; done; exit ${code}`;
 const whole = (letter: string): string => Array.from({ length: LINES }, (_, i) => `${letter}${i}\n`).join("");

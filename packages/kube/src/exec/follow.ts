@@ -29,6 +29,7 @@ type News = Letter | { kind: "cancel" | "detach" | "taken" };
 const POLL_MS = 50;
 const IDLE_POLL_MS = 90;
 const HELD_MS = 250;
+const DRAIN_MS = 5000;
 const SLICE_BYTES = 1024 * 1024;
 const ALONE_SLICE_BYTES = 4 * SLICE_BYTES;
 const KILL_MARGIN_MS = 25_000;
@@ -52,6 +53,7 @@ class Follower {
   #final: Summary | undefined;
   #lost: string | undefined;
   #exitedAt: number | undefined;
+  #grewAt = 0;
   // Counts in the pod, so it begins with the greeting at the earliest.
   #deadline = Infinity;
   #killedAt: number | undefined;
@@ -224,6 +226,18 @@ class Follower {
     }
   }
 
+  // The command has ended, and what lives on of it holds the pipes; or, unseen, something else does. Until nothing has come for a
+  // while the pumps may still be at what the command itself wrote: in a pod that is short of CPU they lag.
+  #isHeld({ left }: Summary): boolean {
+    const stillMs = performance.now() - Math.max(this.#exitedAt ?? Infinity, this.#grewAt);
+    return stillMs >= (left > 0 ? HELD_MS : DRAIN_MS) && !this.#behind();
+  }
+
+  // Then more may have gone by than was kept, and nobody has counted yet.
+  #isFull({ stdout, stderr }: Summary): boolean {
+    return Math.max(stdout.kept, stderr.kept) >= this.#task.call.capBytes;
+  }
+
   #conclude(summary: Summary): void {
     this.#final = summary;
     this.#known = { stdout: summary.stdout.kept, stderr: summary.stderr.kept };
@@ -257,6 +271,8 @@ class Follower {
     const flowing = frame.stdout.length + frame.stderr.length > 0;
     this.#pollMs = flowing ? POLL_MS : Math.min(IDLE_POLL_MS, this.#pollMs + 10);
     this.#pollAt = performance.now() + this.#pollMs;
+    const { stdout, stderr } = summary;
+    if (stdout.kept > this.#known.stdout || stderr.kept > this.#known.stderr) this.#grewAt = performance.now();
     if (!this.#final) this.#known = { stdout: summary.stdout.kept, stderr: summary.stderr.kept };
     this.#task.output.take(frame);
     switch (state.name) {
@@ -268,8 +284,7 @@ class Follower {
         return undefined;
       case "exited":
         this.#exitedAt ??= performance.now();
-        // A background child holds the pipes. What the command itself wrote has long been drained.
-        if (performance.now() - this.#exitedAt >= HELD_MS && !this.#behind()) this.#conclude(summary);
+        if (this.#isHeld(summary)) this.#conclude({ ...summary, atLeast: this.#isFull(summary) });
         return undefined;
       case "lost":
         this.#lost = state.why;

@@ -2,153 +2,185 @@ import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { FrameReader, type Frame, type Slice } from "./frames.ts";
 
-const NONCE = "n0nce";
-const GREETING = `podq1 ${NONCE} ready 12-ab 1000 1 ,\n`;
+const NONCE = "0123456789abcdef";
+const READY = `podq1 ${NONCE} ready 5-aa 1000 1 ,\n`;
+const Z = "Z job.1 0 - 0 10 20 3 2 3 2 0 0 = 1\n";
 
-function read(bytes: Buffer, cuts: readonly number[] = []): Frame[] {
+// What a reader says of bytes that come in these pieces, slices joined.
+function read(...chunks: (string | Buffer)[]): Frame[] {
   const reader = new FrameReader(NONCE);
-  const ends = [...new Set(cuts.map((cut) => cut % (bytes.length + 1)))].toSorted((a, b) => a - b);
-  return [0, ...ends].flatMap((start, i) => reader.push(bytes.subarray(start, ends[i] ?? bytes.length)));
+  return chunks.flatMap((chunk) => reader.push(Buffer.from(chunk as string, "latin1"))).map(joined);
 }
-
-// A frame, its bytes, and the bodies in it as text, since slices come in as many pieces as the way made of them.
-const body = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
-const hostile = fc
-  .constantFrom("Z j.1 0 - 0 1 2 0 0 0 0 0 0 = 0\n", GREETING, "\n\n", "P 1\n", "K a never\n")
-  .map((one) => Buffer.from(one));
-const bytes = fc.oneof(body, hostile);
-const message = fc.oneof(
-  fc.record({ out: bytes, err: bytes }).map(({ out, err }) => ({
-    wire: Buffer.concat([
-      Buffer.from(`Z j.1 3 timeout 2 10 20 ${out.length} ${err.length} ${out.length} ${err.length} 0 0 = 1\n`),
-      out,
-      err,
-    ]),
-    bodies: [out, err],
-    kind: "closed",
-  })),
-  fc.record({ out: bytes, err: bytes, at: fc.nat() }).map(({ out, err, at }) => ({
-    wire: Buffer.concat([Buffer.from(`G j.1 running - - 0 5 0 9 9 9 9 0 0 + ${at} ${out.length} 0 ${err.length}\n`), out, err]),
-    bodies: [out, err],
-    kind: "state",
-  })),
-  bytes.map((tail) => ({ wire: Buffer.concat([Buffer.from(`T j.1 e ${tail.length}\n`), tail]), bodies: [tail], kind: "tail" })),
-  fc.nat().map((n) => ({ wire: Buffer.from(`P ${n}\n`), bodies: [], kind: "pong" })),
-  fc.constant({ wire: Buffer.from("D j.1\n"), bodies: [], kind: "claimed" }),
-  fc.constant({ wire: Buffer.from("K j.1 left 12 13\n"), bodies: [], kind: "killed" }),
-);
-
-const whole = (slice: Slice): Buffer => Buffer.concat(slice.pieces);
-
-function bodiesOf(frame: Frame): Buffer[] {
-  if (frame.kind === "state") return [whole(frame.stdout), whole(frame.stderr)];
-  if (frame.kind === "closed") return frame.inline ? [whole(frame.inline.stdout), whole(frame.inline.stderr)] : [];
-  return frame.kind === "tail" ? [whole(frame.slice)] : [];
+function join(slice: Slice): void {
+  slice.pieces = [Buffer.concat(slice.pieces)];
 }
+function joined(frame: Frame): Frame {
+  if (frame.kind === "tail") join(frame.slice);
+  if (frame.kind === "state") [frame.stdout, frame.stderr].forEach(join);
+  if (frame.kind === "closed" && frame.inline) [frame.inline.stdout, frame.inline.stderr].forEach(join);
+  return frame;
+}
+const slice = (offset: number, text: string): object => ({ offset, length: text.length, pieces: [Buffer.from(text)] });
+const summary = { exitCode: 0, why: null, left: 0, startedMs: 10, endedMs: 20, atLeast: false };
 
-describe("frames", () => {
-  it("come out as they went in, wherever the way cuts them and whatever bytes are in them", () => {
-    const noise = fc.oneof(
-      body,
-      fc.constantFrom("podq1 ", "podq1 other ready 1 2 1 ,\n", "Last login: today\n", "podq1 n0nc").map((one) => Buffer.from(one)),
-    );
-    fc.assert(
-      fc.property(noise, fc.array(message), fc.array(fc.nat(), { maxLength: 40 }), (before, messages, cuts) => {
-        fc.pre(!before.includes(GREETING.slice(0, 12)));
-        const frames = read(Buffer.concat([before, Buffer.from(GREETING), ...messages.map(({ wire }) => wire)]), cuts);
-        expect(frames.map(({ kind }) => kind)).toEqual(["ready", ...messages.map(({ kind }) => kind)]);
-        expect(frames.flatMap(bodiesOf)).toEqual(messages.flatMap(({ bodies }) => bodies));
-      }),
-      { numRuns: 300 },
-    );
-  });
-
-  it("are the same byte by byte as at once", () => {
-    fc.assert(
-      fc.property(fc.array(message, { maxLength: 6 }), (messages) => {
-        const wire = Buffer.concat([Buffer.from(`noise${GREETING}`), ...messages.map((one) => one.wire)]);
-        const bytewise = read(
-          wire,
-          Array.from({ length: wire.length }, (_, i) => i),
-        );
-        expect(bytewise.map((frame) => [frame.kind, bodiesOf(frame)])).toEqual(read(wire).map((frame) => [frame.kind, bodiesOf(frame)]));
-      }),
-      { numRuns: 50 },
-    );
-  });
-
-  it("are garbage once, and nothing afterwards, for any bytes that are none", () => {
-    fc.assert(
-      fc.property(body, fc.array(fc.nat(), { maxLength: 10 }), (junk, cuts) => {
-        const frames = read(Buffer.concat([Buffer.from(GREETING), junk, Buffer.from("\n?\nP 1\n")]), cuts);
-        const at = frames.findIndex(({ kind }) => kind === "garbage");
-        expect(at).toBe(frames.length - 1);
-      }),
-    );
-  });
-
-  it("do not begin before the greeting with our nonce, however much noise there is", () => {
-    const reader = new FrameReader(NONCE);
-    for (let i = 0; i < 100; i += 1) expect(reader.push(Buffer.from(`P ${i}\npodq1 0ther ready 1 1 1 ,\n`.repeat(100)))).toEqual([]);
-    expect(reader.push(Buffer.from(GREETING))).toEqual([{ kind: "ready", boot: "12-ab", uptimeMs: 1000, kept: true, weaker: [] }]);
-  });
-
-  it("are garbage when a line does not end", () => {
-    const reader = new FrameReader(NONCE);
-    reader.push(Buffer.from(GREETING));
-    expect(reader.push(Buffer.alloc(5000, "a"))).toMatchObject([{ kind: "garbage" }]);
-  });
-
-  it.each([
-    [
-      "Z j.1 0 - 0 1 2 0 0 0 0 0 0 = 0",
-      { kind: "closed", id: "j.1", inline: null, summary: { exitCode: 0, why: null, left: 0, startedMs: 1, endedMs: 2, atLeast: false } },
-    ],
-    [
-      "Z j.1 137 timeout 0 1 2 5 6 7 8 2 3 + 0",
-      {
-        summary: {
-          exitCode: 137,
-          why: "timeout",
-          stdout: { kept: 5, total: 7, tail: 2 },
-          stderr: { kept: 6, total: 8, tail: 3 },
-          atLeast: true,
-        },
+const known: [string, string, Frame | object][] = [
+  [
+    "the end of a run with its output",
+    `${Z}abcde`,
+    {
+      kind: "closed",
+      id: "job.1",
+      summary: { ...summary, stdout: { kept: 3, total: 3, tail: 0 }, stderr: { kept: 2, total: 2, tail: 0 } },
+      inline: { stdout: slice(0, "abc"), stderr: slice(0, "de") },
+    },
+  ],
+  [
+    "the end of a run without",
+    "Z job.1 143 timeout 2 10 20 512 0 900 0 300 0 + 0\n",
+    {
+      kind: "closed",
+      id: "job.1",
+      summary: {
+        exitCode: 143,
+        why: "timeout",
+        left: 2,
+        startedMs: 10,
+        endedMs: 20,
+        atLeast: true,
+        stdout: { kept: 512, total: 900, tail: 300 },
+        stderr: { kept: 0, total: 0, tail: 0 },
       },
-    ],
-    ["X j.1 0 - 3 1 2", { kind: "exited", exitCode: 0, why: null, left: 3, startedMs: 1, endedMs: 2 }],
-    ["G j.1 error:cwd - - 0 0 0 0 0 0 0 0 0 = 0 0 0 0", { kind: "state", state: { name: "error", why: "cwd" } }],
-    [
-      "G j.1 lost:boot - cancel 0 0 0 0 0 0 0 0 0 = 0 0 0 0",
-      { state: { name: "lost", why: "boot" }, summary: { why: "cancel", exitCode: null } },
-    ],
-    ["E j.1 noclaim", { kind: "error", why: "noclaim" }],
-    ["K j.1 gone", { kind: "killed", what: "gone", pids: [] }],
-  ])("say what they say: %s", (line, frame) => {
-    expect(read(Buffer.from(`${GREETING}${line}\n`))[1]).toMatchObject(frame);
+      inline: null,
+    },
+  ],
+  [
+    "the exit of a command",
+    "X job.1 3 cancel 1 10 20\n",
+    { kind: "exited", id: "job.1", exitCode: 3, why: "cancel", left: 1, startedMs: 10, endedMs: 20 },
+  ],
+  [
+    "a state with slices",
+    "G job.1 running - - 0 10 0 7 1 7 1 0 0 = 5 2 0 1\nxyz",
+    {
+      kind: "state",
+      id: "job.1",
+      state: { name: "running" },
+      summary: { ...summary, exitCode: null, endedMs: 0, stdout: { kept: 7, total: 7, tail: 0 }, stderr: { kept: 1, total: 1, tail: 0 } },
+      stdout: slice(5, "xy"),
+      stderr: slice(0, "z"),
+    },
+  ],
+  ["why a run is lost", "G job.1 lost:boot - - 0 10 0 0 0 0 0 0 0 = 0 0 0 0\n", { kind: "state", state: { name: "lost", why: "boot" } }],
+  [
+    "why a run did not start",
+    "G job.1 error:cwd - - 0 10 0 0 0 0 0 0 0 = 0 0 0 0\n",
+    { kind: "state", state: { name: "error", why: "cwd" } },
+  ],
+  ["a tail", "T job.1 e 4\nlast", { kind: "tail", id: "job.1", stream: "stderr", slice: slice(0, "last") }],
+  ["a claim", "D job.1\n", { kind: "claimed", id: "job.1" }],
+  ["a refusal", "E job.1 noclaim\n", { kind: "error", id: "job.1", why: "noclaim" }],
+  ["a kill", "K job.1 left 12 13\n", { kind: "killed", id: "job.1", what: "left", pids: [12, 13] }],
+  ["a kill without leftovers", "K job.1 gone\n", { kind: "killed", id: "job.1", what: "gone", pids: [] }],
+  ["a pong", "P 7\n", { kind: "pong", n: 7 }],
+];
+
+describe("a frame", () => {
+  it.each(known)("tells %s", (_what, text, frame) => {
+    const [ready, told, ...more] = read(READY + text);
+    expect(ready).toEqual({ kind: "ready", boot: "5-aa", uptimeMs: 1000, kept: true, weaker: [] });
+    expect(told).toMatchObject(frame);
+    expect(more).toEqual([]);
+  });
+
+  it("tells what the greeting knows", () => {
+    expect(read(`podq1 ${NONCE} ready 5-aa 1000 0 ,setsid,journal\n`)).toMatchObject([
+      { kind: "ready", kept: false, weaker: ["setsid", "journal"] },
+    ]);
+    expect(read(`podq1 ${NONCE} nodir\n`)).toEqual([{ kind: "refused", why: "nodir" }]);
+  });
+
+  it("is the same however its bytes are cut up, and whatever output looks like", () => {
+    const words = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(READY, Z, "P 1\n", "\n", "G job.1 ", `podq1 ${NONCE} `));
+    const output = fc.array(words, { maxLength: 4 }).map((parts) => Buffer.from(parts.join("")));
+    const state = fc
+      .tuple(output, output)
+      .map(([out, err]) => [
+        Buffer.from(
+          `G job.1 running - - 0 1 0 ${out.length} ${err.length} ${out.length} ${err.length} 0 0 = 0 ${out.length} 0 ${err.length}\n`,
+        ),
+        out,
+        err,
+      ]);
+    const tail = output.map((bytes) => [Buffer.from(`T job.1 o ${bytes.length}\n`), bytes]);
+    const cuts = fc.array(fc.nat(), { maxLength: 20 });
+    fc.assert(
+      fc.property(fc.array(fc.oneof(state, tail), { maxLength: 5 }), cuts, (frames, at) => {
+        const stream = Buffer.concat([Buffer.from(READY), ...frames.flat()]);
+        const bounds = [0, ...at.map((one) => one % stream.length).toSorted((a, b) => a - b), stream.length];
+        const reader = new FrameReader(NONCE);
+        const told = bounds
+          .slice(1)
+          .flatMap((to, i) => reader.push(stream.subarray(bounds[i], to)))
+          .map(joined);
+        expect(told.slice(1).map(bytesOf)).toEqual(frames.map(([, ...bytes]) => bytes));
+      }),
+    );
+  });
+});
+
+function bytesOf(frame: Frame): Buffer[] {
+  if (frame.kind === "tail") return frame.slice.pieces;
+  return frame.kind === "state" ? [...frame.stdout.pieces, ...frame.stderr.pieces] : [];
+}
+
+describe("noise", () => {
+  it("before the greeting is skipped, whatever it is and however it is cut", () => {
+    const noise = fc.array(
+      fc.oneof(fc.string(), fc.constantFrom("podq1 ", `podq1 ${NONCE}`, "podq1 fedcba9876543210 ready 1 1 1 ,\n", "\n")),
+    );
+    fc.assert(
+      fc.property(noise, fc.nat(40), (before, size) => {
+        const stream = Buffer.from(`${before.join("")}\n${READY}P 1\n`);
+        const reader = new FrameReader(NONCE);
+        const told: Frame[] = [];
+        for (let at = 0; at < stream.length; at += size + 1) told.push(...reader.push(stream.subarray(at, at + size + 1)));
+        expect(told.map(({ kind }) => kind)).toEqual(["ready", "pong"]);
+      }),
+    );
+  });
+
+  it("is not kept", () => {
+    const reader = new FrameReader(NONCE);
+    for (let i = 0; i < 1000; i += 1) expect(reader.push(Buffer.alloc(100_000, "podq1 "))).toEqual([]);
+    expect(reader.push(Buffer.from(READY))).toHaveLength(1);
   });
 
   it.each([
-    "Z j.1 0 - 0 1 2 0 0 0 0 0 0 = 0 1",
-    "Z j.1 0 - 0 1 2 0 0 0 0 0 0 =",
-    "Z j.1 x - 0 1 2 0 0 0 0 0 0 = 0",
-    "Z j.1 0 - 0 1 2 99999999999999999 0 0 0 0 0 = 1",
-    "G j.1 asleep - - 0 0 0 0 0 0 0 0 0 = 0 0 0 0",
-    "X j.1 - - 0 1 2",
-    "K j.1 maybe",
-    "T j.1 x 0",
-    "P -1",
-    " P 1",
-    "p 1",
-    "",
-  ])("are not what is nearly right: %j", (line) => {
-    expect(read(Buffer.from(`${GREETING}${line}\n`)).map(({ kind }) => kind)).toEqual(["ready", "garbage"]);
+    ["an unknown word", "Q 1\n"],
+    ["nothing", "\n"],
+    ["too few words", "Z job.1 0 -\n"],
+    ["too many words", "P 1 2\n"],
+    ["a number that is none", "P x\n"],
+    ["a negative length", "T job.1 o -5\n"],
+    ["a length beyond all bounds", "T job.1 o 99999999999999999\n"],
+    ["an unknown state", "G job.1 dancing - - 0 10 0 0 0 0 0 0 0 = 0 0 0 0\n"],
+    ["an exit without a code", "X job.1 - - 0 1 2\n"],
+    ["an id with other characters", "D job/1\n"],
+    ["a line without end", "P ".padEnd(5000, "1")],
+  ])("after the greeting ends the session: %s", (_what, text) => {
+    const reader = new FrameReader(NONCE);
+    expect(reader.push(Buffer.from(READY + text)).map(({ kind }) => kind)).toEqual(["ready", "garbage"]);
+    expect(reader.push(Buffer.from("P 1\n"))).toEqual([]);
   });
 
-  it("tell of a journal that has no place", () => {
-    expect(read(Buffer.from(`podq1 ${NONCE} nodir\n`))).toEqual([{ kind: "refused", why: "nodir" }]);
-    expect(read(Buffer.from(`podq1 ${NONCE} ready 1-a 5 0 ,setsid,journal\n`))).toMatchObject([
-      { kept: false, weaker: ["setsid", "journal"] },
-    ]);
+  it("never throws, and says nothing after garbage", () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 200 })), (chunks) => {
+        const reader = new FrameReader(NONCE);
+        const told = [Buffer.from(READY), ...chunks].flatMap((chunk) => reader.push(Buffer.from(chunk)));
+        const garbage = told.findIndex(({ kind }) => kind === "garbage");
+        expect(garbage === -1 || garbage === told.length - 1).toBe(true);
+      }),
+    );
   });
 });

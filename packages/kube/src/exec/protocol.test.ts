@@ -1,134 +1,138 @@
-import { execFileSync } from "node:child_process";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { plainCall } from "./local-shell.ts";
-import { calls, isRunId, PIECE_BYTES, quote } from "./protocol.ts";
+import { calls, isRunId, PIECE_BYTES, type RunCall } from "./protocol.ts";
 
-const text = fc.string({ unit: "binary" }).map((one) => one.replaceAll("\0", ""));
+const text = fc.string({ unit: "binary" }).filter((one) => !one.includes("\0"));
+const name = fc.string({ unit: "binary", minLength: 1 }).filter((one) => !/[\0=]/.test(one));
+const id = fc.stringMatching(/^[A-Za-z0-9._-]{1,128}$/);
+const wild = fc.record({
+  cwd: text,
+  env: fc.array(fc.tuple(name, text), { maxLength: 5 }),
+  argv: fc.array(text, { minLength: 1, maxLength: 5 }).filter(([first = ""]) => !first.includes("=")),
+  fence: fc.array(id, { maxLength: 3 }),
+});
 
-// What a POSIX shell makes of a line in which everything special stands between single quotes.
-function words(line: string): string[] {
-  const found: string[] = [];
-  for (let at = 0; at < line.length;) {
-    if (line[at] === " ") {
-      at += 1;
-      continue;
-    }
-    let word = "";
-    while (at < line.length && line[at] !== " ") {
-      if (line[at] === "'") {
-        const end = line.indexOf("'", at + 1);
-        if (end < 0) throw new Error("an open quote");
-        word += line.slice(at + 1, end);
-        at = end + 1;
-      } else if (line[at] === "\\") {
-        word += line[at + 1];
-        at += 2;
-      } else if (/[A-Za-z0-9._:-]/.test(line[at]!)) {
-        word += line[at++];
-      } else throw new Error(`${JSON.stringify(line[at])} stands bare in ${line}`);
-    }
-    found.push(word);
+// A line as a POSIX shell reads it: words of plain characters, of single quotes, and of escaped single quotes.
+function wordsOf(line: string): string[] {
+  const words: string[] = [];
+  const body = /^\{ ([^]*); \}\n$/.exec(line)?.[1] ?? "";
+  const word = /((?:'[^']*'|\\'|[A-Za-z0-9._-])+)(?: |$)/y;
+  while (word.lastIndex < body.length) {
+    const found = word.exec(body)?.[1];
+    if (found === undefined) throw new Error(`not in quotes: ${body}`);
+    words.push(found.replaceAll(/'([^']*)'|\\(')/g, (_, quoted?: string, escaped?: string) => quoted ?? escaped ?? ""));
   }
-  return found;
-}
-
-function callWords(line: Buffer): string[] {
-  const whole = line.toString();
-  expect(whole.startsWith("{ ")).toBe(true);
-  expect(whole.endsWith("; }\n")).toBe(true);
-  return words(whole.slice(2, -4));
+  return words;
 }
 
 describe("a call", () => {
-  it("is one shell command whose words are what went in, whatever that was", () => {
-    const name = fc.stringMatching(/^[^=\0]+$/);
+  it.each<[string, Buffer, string]>([
+    ["boot", calls.boot("n0-1", 5, 60, ["/podq", "/t mp"]), "{ boot n0-1 5 60 '/podq' '/t mp'; }\n"],
+    ["get", calls.get("job.1", 0, 5, 1024), "{ get job.1 0 5 1024; }\n"],
+    ["tail", calls.tail("job.1", "e"), "{ tail_of job.1 e; }\n"],
+    ["kill", calls.kill("job.1", "timeout", 1000), "{ kil job.1 timeout 1000; }\n"],
+    ["forget", calls.forget(["a.1", "b.2"]), "{ forget a.1 b.2; }\n"],
+    ["ping", calls.ping(7), "{ ping 7; }\n"],
+    ["put", calls.put("job.1", 3, Buffer.from("a\\b'c\0d\n")), "{ put job.1 3 'a\\\\b'\\''c\\0000d\n'; }\n"],
+    [
+      "run",
+      calls.run({ ...plainCall, again: { boot: "5-aa" }, alone: true, fence: ["x.1"], env: [["A", "b c"]], cwd: "/w", argv: ["it's", ""] }),
+      "{ run job.1 token 60 500 2048 65536 0 1 5-aa '/w' 1 x.1 1 'A=b c' 'it'\\''s' ''; }\n",
+    ],
+  ])("%s is one complete line", (_name, line, expected) => {
+    expect(line.toString("latin1")).toBe(expected);
+  });
+
+  it("has nothing of the caller outside of quotes, and all of it inside", () => {
     fc.assert(
-      fc.property(fc.array(text, { minLength: 1 }), fc.array(fc.tuple(name, text)), text, (argv, env, cwd) => {
-        fc.pre(!argv[0]!.includes("="));
-        const seen = callWords(calls.run({ ...plainCall, id: "j.1", argv, env, cwd, fence: ["a.1", "b.2"] }));
-        expect(seen.slice(0, 2)).toEqual(["run", "j.1"]);
-        expect(seen.slice(10)).toEqual([
-          cwd,
-          "2",
-          "a.1",
-          "b.2",
-          String(env.length),
-          ...env.map(([key, value]) => `${key}=${value}`),
-          ...argv,
-        ]);
+      fc.property(wild, ({ cwd, env, argv, fence }) => {
+        const line = calls.run({ ...plainCall, cwd, env, argv, fence }).toString();
+        const given = [cwd, String(fence.length), ...fence, String(env.length), ...env.map(([key, value]) => `${key}=${value}`), ...argv];
+        expect(wordsOf(line)).toEqual(["run", "job.1", "token", "60", "500", "2048", "65536", "0", "0", "0", ...given]);
       }),
     );
   });
 
-  it("survives a real shell", () => {
-    const awkward = [
-      "",
-      "'",
-      "''",
-      "\\",
-      "$HOME",
-      "`id`",
-      "$(id)",
-      "\n",
-      "a\nb'",
-      "*",
-      "~",
-      "; }",
-      "}\n{",
-      "\u0001\u007f",
-      "ü🜚",
-      "-n",
-      "--",
-    ];
-    const output = execFileSync("sh", ["-c", `printf '%s\\0' ${awkward.map(quote).join(" ")}`]).toString();
-    expect(output.split("\0").slice(0, -1)).toEqual(awkward);
-  });
-
-  it("keeps a first word with an equals sign from being taken for an assignment", () => {
-    expect(callWords(calls.run({ ...plainCall, argv: ["a=b", "c"] })).slice(-6)).toEqual(["sh", "-c", 'exec "$@"', "sh", "a=b", "c"]);
-  });
-
-  it("says what is known of an earlier one", () => {
-    const known = ["never", "unknown", { boot: "12-ab" }] as const;
-    expect(known.map((again) => callWords(calls.run({ ...plainCall, again }))[9])).toEqual(["0", "1", "12-ab"]);
-  });
-
-  it("counts the cap in blocks of 512 bytes, upwards", () => {
-    const blocks = [0, 1, 512, 513].map((capBytes) => callWords(calls.run({ ...plainCall, capBytes }))[5]);
-    expect(blocks).toEqual(["1", "1", "1", "2"]);
-  });
-
-  it("carries a piece of input as printf's %b reads it", () => {
+  it("carries any bytes of standard input", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), (piece) => {
-        const line = calls.put("j.1", 0, piece).toString("latin1");
-        const word = /^\{ put j\.1 0 (.*); \}\n$/s.exec(line)?.[1] ?? "";
-        const seen = word.slice(1, -1).replaceAll("'\\''", "'");
-        expect(seen).not.toContain("\0");
-        const bytes = seen.replaceAll(/\\(\\|0000)/g, (_, what: string) => (what === "\\" ? "\\" : "\0"));
-        expect(Buffer.from(bytes, "latin1").equals(piece)).toBe(true);
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        const words = wordsOf(calls.put("job.1", 0, bytes).toString("latin1"));
+        expect(words.slice(0, 3)).toEqual(["put", "job.1", "0"]);
+        // What printf %b makes of it.
+        const printed = (words[3] ?? "").replaceAll(/\\(\\|0000)/g, (_, what: string) => (what === "\\" ? "\\" : "\0"));
+        expect(Buffer.from(printed, "latin1").equals(Buffer.from(bytes))).toBe(true);
       }),
     );
   });
 
-  it.each<[string, () => unknown]>([
-    ["a NUL", () => quote("a\0b")],
-    ["an id with a blank", () => calls.get("a b", 0, 0, 0)],
-    ["an id with a slash", () => calls.forget(["../x"])],
-    ["an id that is empty", () => calls.kill("", "cancel", 0)],
-    ["a nonce with a quote", () => calls.boot("a'b", 1, 1, [])],
-    ["a token with a semicolon", () => calls.run({ ...plainCall, token: "a;b" })],
-    ["a negative number", () => calls.get("a", -1, 0, 0)],
-    ["a fraction", () => calls.ping(0.5)],
-    ["a number that is none", () => calls.kill("a", "cancel", Number.NaN)],
-    ["a piece that is too long", () => calls.put("a", 0, new Uint8Array(PIECE_BYTES + 1))],
-  ])("is refused with %s", (_what, make) => {
-    expect(make).toThrow(RangeError);
+  it("takes the bytes of a view, not of the buffer behind it", () => {
+    const view = new Uint8Array(Buffer.from("xxabcxx").buffer.slice(0)).subarray(0, 0);
+    expect(calls.put("job.1", 0, view).toString()).toBe("{ put job.1 0 ''; }\n");
+    expect(calls.put("job.1", 0, Buffer.from("xxabcxx").subarray(2, 5)).toString()).toBe("{ put job.1 0 'abc'; }\n");
   });
 
-  it("takes as id what is safe as a file name and bare in a line", () => {
-    expect(["a", "a.1", "A-b_c.12", "a".repeat(128)].every(isRunId)).toBe(true);
-    expect(["", "a b", "a/b", "a'b", "a\n", "ü", "$a", "a".repeat(129)].some(isRunId)).toBe(false);
+  it("keeps a first word with an equals sign from being an assignment of env", () => {
+    const words = wordsOf(calls.run({ ...plainCall, argv: ["A=b", "c"] }).toString());
+    expect(words.slice(-6)).toEqual(["sh", "-c", 'exec "$@"', "sh", "A=b", "c"]);
+  });
+
+  it("rounds the cap up to blocks, at least one", () => {
+    const blocks = [0, 1, 512, 513, 1024].map((capBytes) => wordsOf(calls.run({ ...plainCall, capBytes }).toString())[5]);
+    expect(blocks).toEqual(["1", "1", "1", "2", "2"]);
+  });
+});
+
+describe("what is not a call", () => {
+  it.each<[string, Partial<RunCall>]>([
+    ["a NUL in an argument", { argv: ["a\0"] }],
+    ["a NUL in the directory", { cwd: "/\0" }],
+    ["a NUL in a variable", { env: [["A", "\0"]] }],
+    ["a token with a blank", { token: "a b" }],
+    ["a container's start that is no word", { again: { boot: "1;id" } }],
+    ["another run's id with a slash", { fence: ["../x.1"] }],
+  ])("%s", (_what, change) => {
+    expect(() => calls.run({ ...plainCall, ...change })).toThrow(RangeError);
+  });
+
+  it("an id that is not of the few characters that need no quotes", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 140 }), (any) => {
+        expect(isRunId(any)).toBe(/^[A-Za-z0-9._-]{1,128}$/.test(any) && !any.includes("\n"));
+      }),
+    );
+    for (const bad of ["", "a b", "a\n", "a;b", "$(id)", "a/b", "a".repeat(129), "ü"])
+      for (const call of [
+        () => calls.get(bad, 0, 0, 0),
+        () => calls.put(bad, 0, Buffer.alloc(0)),
+        () => calls.tail(bad, "o"),
+        () => calls.kill(bad, "cancel", 0),
+        () => calls.forget([bad]),
+        () => calls.run({ ...plainCall, id: bad }),
+      ])
+        expect(call).toThrow(RangeError);
+  });
+
+  it("a number that is none", () => {
+    for (const bad of [-1, 0.5, Number.NaN, Infinity, 2 ** 53])
+      for (const call of [
+        () => calls.get("a.1", bad, 0, 0),
+        () => calls.get("a.1", 0, bad, 0),
+        () => calls.get("a.1", 0, 0, bad),
+        () => calls.put("a.1", bad, Buffer.alloc(0)),
+        () => calls.kill("a.1", "cancel", bad),
+        () => calls.boot("n", bad, 1, []),
+        () => calls.ping(bad),
+        () => calls.run({ ...plainCall, deadlineS: bad }),
+        () => calls.run({ ...plainCall, graceMs: bad }),
+        () => calls.run({ ...plainCall, inlineBytes: bad }),
+        () => calls.run({ ...plainCall, inputBytes: bad }),
+      ])
+        expect(call).toThrow(RangeError);
+  });
+
+  it("a piece of input that is too long", () => {
+    expect(() => calls.put("a.1", 0, new Uint8Array(PIECE_BYTES + 1))).toThrow(RangeError);
+    expect(calls.put("a.1", 0, new Uint8Array(PIECE_BYTES)).length).toBeGreaterThan(PIECE_BYTES);
   });
 });

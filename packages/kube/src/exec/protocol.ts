@@ -35,7 +35,7 @@ const idPattern = /^[A-Za-z0-9._-]{1,128}$/;
 const wordPattern = /^[A-Za-z0-9-]{1,64}$/;
 
 /** A text as one shell word. There is no way to write a NUL. */
-export function quote(text: string): string {
+function quote(text: string): string {
   if (text.includes("\0")) throw new RangeError("a NUL byte cannot be passed to a command");
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }

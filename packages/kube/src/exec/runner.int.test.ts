@@ -141,6 +141,16 @@ for (const shell of shells) {
         expect(existsSync(join(pod.dir, "ran"))).toBe(false);
       });
 
+      it("trap: a disk without room for as much as a claim stops no command", async () => {
+        for (const name of ["o", "e"]) {
+          symlinkSync("/dev/full", join(pod.journal, `crammed.1.${name}`));
+          symlinkSync("/no/such/directory/file", join(pod.journal, `crammed.1.${name}.m`));
+        }
+        talk.run({ id: "crammed.1", argv: sh("head -c 300000 /dev/zero; head -c 300000 /dev/zero >&2; exit 8") });
+        expect((await talk.frame("closed", "crammed.1")).summary).toMatchObject({ exitCode: 8, atLeast: true, stdout: { kept: 0 } });
+        expect((await talk.result({ argv: ["echo", "alive"] })).stdout).toBe("alive\n");
+      });
+
       it("trap: SIGINT and SIGQUIT work in the command, although it is started in the background", async () => {
         // Only GNU env can undo what `&` did, and a shell of applets does not reach it: there they stay ignored.
         const codes = shell.applets ? [1, 1] : [130, 131];

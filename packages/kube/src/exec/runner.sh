@@ -10,7 +10,7 @@
 #
 # The journal ($q_j): ID.c holds one record a line, each a single write:
 #   c BOOT TOKEN DEADLINE GRACE CAP SLOT MS   claimed (the file is made with O_EXCL, before any fork); t WHY: never to be started
-#   h PID START    its handler         p PID OUT ERR MS   leader of the command, and the two pumps
+#   h PID          its handler         p PID OUT ERR MS   leader of the command, and the two pumps
 #   e WHY          not started         x RC LEFT MS       the command ended; LEFT processes of it live on
 #   z OUT ERR OUTALL ERRALL OUTTAIL ERRTAIL SURE          both streams closed: bytes kept, true totals, kept tails
 # ID.o ID.e: output; ID.o.t: last bytes of one that outgrew its cap; ID.k: why we killed it; ID.in: standard input.
@@ -56,6 +56,12 @@ create() {
   fi
 }
 
+# The number of the process that asks: in a subshell $$ is the main shell's. Leaves the directory.
+self() {
+  cd -P /proc/self
+  q_self=${PWD##*/}
+}
+
 # State, group, session and start time of a process, from /proc.
 status() {
   q_st=X
@@ -79,7 +85,8 @@ look() {
   if [ "$q_boot1" != "$q_boot" ]; then
     q_state=lost:boot
   elif [ "$q_h" ]; then
-    living "$q_h" && [ "$q_start" = "$q_hstart" ] && return 0
+    # Start times count hundredths of a second. A process that got the dead handler's number started later than the claim.
+    living "$q_h" && [ $((q_start * 10)) -lt $((q_claimed + 1000)) ] && return 0
     look_once "$1"
     [ "$q_state" != running ] || q_state=lost:handler
   elif [ $((q_ms - q_t0)) -gt 5000 ]; then
@@ -88,14 +95,14 @@ look() {
   fi
 }
 look_once() {
-  q_state=none q_rc=- q_why=- q_left=0 q_t0=0 q_t1=0 q_boot1='' q_mark='' q_at='' q_h='' q_hstart='' q_lead=''
+  q_state=none q_rc=- q_why=- q_left=0 q_t0=0 q_t1=0 q_claimed=0 q_boot1='' q_mark='' q_at='' q_h='' q_lead=''
   q_po='' q_pe='' q_out='' q_err=0 q_oall=0 q_eall=0 q_otail=0 q_etail=0 q_sure='='
   [ -s "$q_j/$1.c" ] || return 0
   while read -r q_k q_1 q_2 q_3 q_4 q_5 q_6 q_7; do
     case $q_k in
-    c) q_state=running q_boot1=$q_1 q_mark=$q_2 q_at=$q_6 q_t0=$q_7 ;;
+    c) q_state=running q_boot1=$q_1 q_mark=$q_2 q_at=$q_6 q_t0=$q_7 q_claimed=$q_7 ;;
     t) q_state=tomb q_why=$q_1 ;;
-    h) q_h=$q_1 q_hstart=$q_2 ;;
+    h) q_h=$q_1 ;;
     p) q_lead=$q_1 q_po=$q_2 q_pe=$q_3 q_t0=$q_4 ;;
     e) q_state=error:$q_1 ;;
     x) q_state=exited q_rc=$q_1 q_left=$q_2 q_t1=$q_3 ;;
@@ -222,18 +229,24 @@ pump() {
 # handler waits for .d, or we leave the FIFO alone. Opening it read-write first keeps the second open from waiting for a writer.
 spill() {
   exec </dev/null >/dev/null
-  read -r q_self q_x </proc/self/stat
+  self
+  q_room=1
   if ! create "$q_j/$1.$2.m" "$q_self"; then
-    spilt "$1.$2"
-    return
+    spilt "$1.$2" && return
+    q_room=''
   fi
   read -r q_x <"$q_f/$3"
   if [ "$q_x" != "$1" ]; then
-    echo 0 0 >"$q_j/$1.$2.d"
+    [ ! "$q_room" ] || echo 0 0 >"$q_j/$1.$2.d"
     return
   fi
   exec 6<>"$q_f/$3.$2"
   exec <"$q_f/$3.$2" 6>&-
+  if [ ! "$q_room" ]; then
+    # No room even for the claim. Then nothing can be kept, and however many read do no harm.
+    cat
+    return
+  fi
   q_old=$q_j/$1.$2.1 q_new=$q_j/$1.$2.2 q_all=0 q_was=0
   while dd bs=65536 count=64 >>"$q_new" || ! cat; do
     size "$q_new"
@@ -252,12 +265,13 @@ spill() {
   echo $q_all "$q_n" >"$q_j/$1.$2.d"
 }
 
-# Waits for the one who spills.
+# Waits for the one who spills. Nobody does if his claim stays empty: the disk is full.
 spilt() {
-  q_n=
+  q_n='' q_i=0
   until [ -s "$q_j/$1.d" ]; do
     if [ "$q_n" ]; then living "$q_n" || return 0; fi
-    read -r q_n <"$q_j/$1.m"
+    read -r q_n <"$q_j/$1.m" || q_i=$((q_i + 1))
+    [ $q_i -lt 3 ] || return 1
     nap
   done
 }
@@ -303,14 +317,14 @@ refuse() {
 handle() {
   exec </dev/null 5>&- 7>&-
   [ ! "$q_via" ] || exec >/dev/null
-  read -r q_self q_x </proc/self/stat
-  status "$q_self"
-  record "$q_id" "h $q_self $q_start"
+  self
+  record "$q_id" "h $q_self"
   fence "$@"
   shift $(($1 + 1))
   q_nenv=$1
   shift
-  cd "${q_cwd:-.}" || refuse cwd
+  cd "${q_cwd:-$q_home}" || refuse cwd
+  unset OLDPWD
   q_stdin=/dev/null
   if [ "$q_input" -gt 0 ]; then
     q_stdin=$q_j/$q_id.$q_sess.in
@@ -319,15 +333,16 @@ handle() {
   fi
   exec 6<>"$q_f/$q_slot.o" 4>"$q_f/$q_slot.o" 8<"$q_f/$q_slot.o" 6>&-
   exec 6<>"$q_f/$q_slot.e" 5>"$q_f/$q_slot.e" 9<"$q_f/$q_slot.e" 6>&-
+  [ ! -e "$q_j/$q_id.k" ] || refuse killed
+  clock
+  q_t0=$q_ms
+  # The command first: we hold the pipes' other ends, and what it takes to start the pumps passes beside it.
+  launch "$@" &
+  q_lead=$!
   pump o &
   q_po=$!
   pump e &
   q_pe=$!
-  [ ! -e "$q_j/$q_id.k" ] || refuse killed
-  clock
-  q_t0=$q_ms
-  launch "$@" &
-  q_lead=$!
   exec 4>&- 5>&-
   record "$q_id" "p $q_lead $q_po $q_pe $q_t0"
   wait "$q_lead"
@@ -419,7 +434,10 @@ leave() {
   q_left=0
   if [ $((q_t1 - q_t0)) -lt 1000 ]; then
     q_n=
-    for q_d in /proc/[0-9]*; do [ "${q_d#/proc/}" -le "$q_lead" ] || q_n="$q_n $q_d/environ"; done
+    for q_d in /proc/[0-9]*; do
+      case $q_d in /proc/$q_po | /proc/$q_pe) continue ;; esac
+      [ "${q_d#/proc/}" -le "$q_lead" ] || q_n="$q_n $q_d/environ"
+    done
     [ "$q_n" ] || return 0
     kill -0 "-$q_lead" || grep -q "PODQ_RUN=$q_token" $q_n || return 0
   fi
@@ -622,7 +640,7 @@ boot() {
   # it through /proc in such a moment would send his frame there.
   exec 5>&1 7>&2 2>/dev/null
   trap '' PIPE
-  q_sess=$1 q_look=$2 q_idle=$3 q_j='' q_slots=1 q_runs=0 q_dd='' q_kept=1
+  q_sess=$1 q_look=$2 q_idle=$3 q_home=$PWD q_j='' q_slots=1 q_runs=0 q_dd='' q_kept=1
   shift 3
   read -r q_boot </proc/sys/kernel/random/boot_id
   status 1
