@@ -12,4 +12,14 @@ export { parseQuantity } from "./quantity.ts";
 export type { PodRef } from "./remove.ts";
 export type { Channel, Exit, Failure, FailureKind, Open, OpenOptions, Run, RunOptions } from "./run.ts";
 export { createExecs, type ExecEvent, type Execs, type ExecsOptions } from "./exec/index.ts";
-export type { ExecControl, ExecOutcome, ExecRequest, ExecTarget, Piece, SessionStats } from "./exec/index.ts";
+export type {
+  ExecControl,
+  ExecOutcome,
+  ExecRequest,
+  ExecTarget,
+  Piece,
+  SessionStats,
+  SignalAnswer,
+  SignalName,
+  SignalSource,
+} from "./exec/index.ts";

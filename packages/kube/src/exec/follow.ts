@@ -2,7 +2,7 @@
 // on the next session with the same task.
 import { type Frame, type Summary } from "./frames.ts";
 import { Mailbox } from "./mailbox.ts";
-import type { ExecControl, ExecOutcome } from "./outcome.ts";
+import { signalNumbers, type ExecControl, type ExecOutcome } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { calls, type RunCall } from "./protocol.ts";
 import type { Letter, Over, Session } from "./session.ts";
@@ -24,7 +24,7 @@ export type Task = {
 /** How far one session got. */
 export type Followed = { kind: "done"; outcome: ExecOutcome } | { kind: "detached" } | { kind: "cut"; over: Over };
 
-type News = Letter | { kind: "cancel" | "detach" | "taken" };
+type News = Letter | { kind: "cancel" | "detach" | "taken" | "signal" };
 
 const POLL_MS = 50;
 const IDLE_POLL_MS = 90;
@@ -59,6 +59,7 @@ class Follower {
   #killedAt: number | undefined;
   #leftPids = 0;
   #settled: boolean | undefined;
+  #signalled = 0;
   #tails = new Set<"stdout" | "stderr">();
 
   constructor(session: Session, task: Task, control: ExecControl) {
@@ -72,6 +73,7 @@ class Follower {
     const { cancel, detach } = this.#control;
     const onCancel = (): void => this.#news.put({ kind: "cancel" });
     const onDetach = (): void => this.#news.put({ kind: "detach" });
+    const deafen = this.#control.signals?.onMore(() => this.#news.put({ kind: "signal" }));
     const unlisten = this.#session.listen(this.#id, (letter) => this.#news.put(letter));
     this.#task.output.onTaken = () => this.#news.put({ kind: "taken" });
     this.#task.output.forgetAsked();
@@ -82,9 +84,11 @@ class Follower {
     try {
       if (this.#task.ending) this.#kill(this.#task.ending);
       else await this.#start();
+      this.#signal();
       return await this.#loop();
     } finally {
       unlisten();
+      deafen?.();
       cancel.removeEventListener("abort", onCancel);
       detach.removeEventListener("abort", onDetach);
     }
@@ -122,6 +126,9 @@ class Follower {
           break;
         case "taken":
           break;
+        case "signal":
+          this.#signal();
+          break;
         case "cancel":
           if (this.#killedAt === undefined && !this.#final) this.#kill("cancel");
           break;
@@ -141,6 +148,14 @@ class Follower {
     this.#task.ending ??= why;
     this.#killedAt = performance.now();
     this.#session.send(calls.kill(this.#id, why, this.#task.call.graceMs));
+  }
+
+  // One at a time, so that they arrive in their order.
+  #signal(): void {
+    const next = this.#control.signals?.pending()[0];
+    if (!next || next.n === this.#signalled || this.#killedAt !== undefined) return;
+    this.#signalled = next.n;
+    this.#session.send(calls.signal(this.#id, next.n, signalNumbers[next.signal]));
   }
 
   // The end that is known by now, once all its output has arrived.
@@ -221,6 +236,10 @@ class Follower {
         return undefined;
       case "killed":
         return this.#killed(frame);
+      case "signalled":
+        this.#control.signals?.answer(frame.n, frame.answer);
+        this.#signal();
+        return undefined;
       case "state":
         return this.#look(frame);
     }

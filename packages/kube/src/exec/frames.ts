@@ -1,6 +1,8 @@
 // What the runner says: a line of words, and behind some of them as many raw bytes as the line announces. Everything before the
 // greeting is noise; everything after it is protocol, and what does not parse ends the session.
 
+import type { SignalAnswer } from "./outcome.ts";
+
 /** Where a run stands, by its journal. */
 type RunState =
   | { name: "none" | "running" | "exited" | "closed" | "tomb" }
@@ -37,6 +39,7 @@ export type Frame =
   | { kind: "claimed"; id: string }
   | { kind: "error"; id: string; why: string }
   | { kind: "killed"; id: string; what: "never" | "over" | "gone" | "left"; pids: number[] }
+  | { kind: "signalled"; id: string; n: number; answer: SignalAnswer }
   | { kind: "pong"; n: number }
   | { kind: "garbage"; line: string };
 
@@ -213,6 +216,10 @@ function parseWords(kind: string, words: Words): Body | undefined {
       const pids: number[] = [];
       while (!words.done) pids.push(words.number());
       return { frame: { kind: "killed", id, what: what as "never" | "over" | "gone" | "left", pids }, slices: [] };
+    }
+    case "S": {
+      const [id, n, answer] = [words.word(), words.number(), words.word(/^(sent|ignored|too-late|impossible)$/)];
+      return { frame: { kind: "signalled", id, n, answer: answer as SignalAnswer }, slices: [] };
     }
     case "P":
       return { frame: { kind: "pong", n: words.number() }, slices: [] };

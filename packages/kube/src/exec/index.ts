@@ -1,3 +1,3 @@
 export { createExecs, type ExecEvent, type Execs, type ExecsOptions } from "./exec.ts";
-export type { ExecControl, ExecOutcome, ExecRequest, ExecTarget, Piece } from "./outcome.ts";
+export type { ExecControl, ExecOutcome, ExecRequest, ExecTarget, Piece, SignalAnswer, SignalName, SignalSource } from "./outcome.ts";
 export type { SessionStats } from "./sessions.ts";

@@ -85,12 +85,44 @@ export type UnreachableCode =
   | "forbidden"
   | "internal";
 
+/** Signals that a running command can be sent. */
+export type SignalName = keyof typeof signalNumbers;
+
+/** Their numbers, which every Linux but that of MIPS and SPARC shares. */
+export const signalNumbers = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+  SIGCONT: 18,
+  SIGSTOP: 19,
+  SIGTSTP: 20,
+  SIGWINCH: 28,
+} as const;
+
+/** What became of a signal: the command's group has it; the same, but the command ignores it; the command had ended; no way to send it. */
+export type SignalAnswer = "sent" | "ignored" | "too-late" | "impossible";
+
+/** Signals for one run, in the order of `n`. Each is sent once, however often it is asked for and by whomever. */
+export type SignalSource = {
+  /** Those that have no answer yet. */
+  pending: () => readonly { n: number; signal: SignalName }[];
+  /** Calls back when there may be one more, until the returned function is called. */
+  onMore: (heard: () => void) => () => void;
+  answer: (n: number, answer: SignalAnswer) => void;
+};
+
 /** The caller's hold on a running command. */
 export type ExecControl = {
   /** Ends it in the pod. */
   cancel: AbortSignal;
   /** Leaves it alone and returns. */
   detach: AbortSignal;
+  /** What it is to be sent. Default: nothing. */
+  signals?: SignalSource;
   /** Takes output, in order within each stream. No more is fetched while two slices wait; a rejection ends the call with it. */
   onOutput(pieces: Piece[]): Promise<void>;
 };

@@ -82,6 +82,7 @@ export const calls = {
     line(["get", id(run), number(stdout), number(stderr), number(maxBytes)]),
   tail: (run: string, stream: "o" | "e") => line(["tail_of", id(run), stream]),
   kill: (run: string, why: "timeout" | "cancel" | "fence", graceMs: number) => line(["kil", id(run), why, number(graceMs)]),
+  signal: (run: string, n: number, signal: number) => line(["sig", id(run), number(n), number(signal)]),
   forget: (runs: readonly string[]) => line(["forget", ...runs.map(id)]),
   ping: (n: number) => line(["ping", number(n)]),
 };

@@ -13,6 +13,7 @@
 #   h PID          its handler         p PID OUT ERR MS   leader of the command, and the two pumps
 #   e WHY          not started         x RC LEFT MS       the command ended; LEFT processes of it live on
 #   z OUT ERR OUTALL ERRALL OUTTAIL ERRTAIL SURE          both streams closed: bytes kept, true totals, kept tails
+# ID.sN: what became of signal N; written before it is sent, so that it is sent once.
 # ID.o ID.e: output; ID.o.t: last bytes of one that outgrew its cap; ID.k: why we killed it; ID.in: standard input.
 # r/SLOT names what runs (emptied when the command ends), f/SLOT what still holds a slot's FIFOs (emptied when they closed).
 #
@@ -555,6 +556,41 @@ finish() {
   [ ! "$q_via" ] || exec >/dev/null
   reap "$@"
   out say K "$1" $q_end $q_group $q_loose
+}
+
+# sig ID N SIGNAL: sends the command's group a signal, once for each N.
+sig() { signal "$@" & }
+signal() {
+  exec </dev/null 5>&- 7>&-
+  [ ! "$q_via" ] || exec >/dev/null
+  look "$1"
+  q_i=0
+  while [ "$q_state" = running ] && [ ! "$q_lead" ] && [ $q_i -lt 50 ]; do
+    nap
+    look "$1"
+    q_i=$((q_i + 1))
+  done
+  out deliver "$@"
+}
+# Under the lock, so that its answer goes before the end of a command that dies of it.
+deliver() {
+  take
+  q_told=too-late
+  if [ -s "$q_j/$1.s$2" ]; then
+    read -r q_told <"$q_j/$1.s$2"
+  elif [ "$q_state" = running ] && [ "$q_lead" ] && living "$q_lead"; then
+    q_told=sent
+    while read -r q_k q_x && [ "$q_k" != SigIgn: ]; do :; done <"/proc/$q_lead/status"
+    [ $(((0x$q_x >> ($3 - 1)) & 1)) = 0 ] || q_told=ignored
+    if ! create "$q_j/$1.s$2" "$q_told"; then
+      [ -s "$q_j/$1.s$2" ] || q_told=impossible
+    elif ! kill "-$3" "-$q_lead" && ! kill "-$3" "$q_lead"; then
+      q_told=impossible
+      echo $q_told >"$q_j/$1.s$2"
+    fi
+  fi
+  echo "S $1 $2 $q_told"
+  give
 }
 
 # forget ID...: deletes outputs and inputs. The claim stays.
