@@ -44,7 +44,7 @@ export async function execute(executor: Executor, delivery: Delivery): Promise<D
   log.info("attempt begins");
   void line.nudge(job._id); // never rejects; nobody's result waits for it
 
-  const hold = executor.leases.hold({ id: job._id, attempt: claimed.attempt }, claimed.cancel?.reason ?? null);
+  const hold = executor.leases.hold({ id: job._id, attempt: claimed.attempt }, claimed);
   try {
     const outcome = await attempt(executor, { job: claimed, pod, hold, log });
     return await settle(executor, claimed, hold, outcome, log);

@@ -1,4 +1,5 @@
-import type { Claim, Store } from "@podq/store";
+import type { SignalRecord } from "@podq/jobs";
+import type { Claim, JobDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
 
 /** A claim while this worker holds it. */
@@ -8,17 +9,22 @@ export type Hold = {
   cancel: AbortSignal;
   /** Aborts when the work must be left as it is: the lease is lost, or this worker is shutting down. */
   detach: AbortSignal;
+  /** What its command is to be sent, as far as is known. */
+  signals: Signals;
   /** Whether the lease is still this attempt's, as far as is known. */
   readonly lost: boolean;
   drop: () => void;
 };
 
-type Held = { claim: Claim; renewedAt: number; lost: boolean; cancel: AbortController; detach: AbortController };
+/** The signals asked for of a job, as its record had them when it was last read. */
+type Signals = { all: readonly SignalRecord[]; onMore: () => void };
+
+type Held = { claim: Claim; renewedAt: number; lost: boolean; cancel: AbortController; detach: AbortController; signals: Signals };
 
 /** The leases of one worker, renewed all together. */
 export type Leases = {
-  hold: (claim: Claim, cancelled: string | null) => Hold;
-  /** Looks now whether a held job's end was asked for. */
+  hold: (claim: Claim, job: Pick<JobDocument, "cancel" | "signals">) => Hold;
+  /** Looks now what was asked of a held job: its end, or a signal to its command. */
   look: (jobId: string) => void;
   /** Lets go of everything: what runs in pods goes on there. */
   detachAll: (why: string) => void;
@@ -59,6 +65,9 @@ export function createLeases(jobs: Store["jobs"], worker: string, leaseMs: numbe
         }
         one.renewedAt = startedAt;
         if (mine.cancel !== null) one.cancel.abort(new Error(mine.cancel.reason));
+        const known = one.signals.all.at(-1)?.n;
+        one.signals.all = mine.signals;
+        if (mine.signals.at(-1)?.n !== known) one.signals.onMore();
       }
     } catch (error) {
       log.warn({ err: error, jobs: asked.length }, "could not renew the leases");
@@ -79,15 +88,23 @@ export function createLeases(jobs: Store["jobs"], worker: string, leaseMs: numbe
   }, leaseMs / 3);
 
   return {
-    hold(claim, cancelled) {
-      const one: Held = { claim, renewedAt: performance.now(), lost: false, cancel: new AbortController(), detach: new AbortController() };
+    hold(claim, { cancel, signals }) {
+      const one: Held = {
+        claim,
+        renewedAt: performance.now(),
+        lost: false,
+        cancel: new AbortController(),
+        detach: new AbortController(),
+        signals: { all: signals, onMore: () => undefined },
+      };
       held.set(claim.id, one);
-      if (cancelled !== null) one.cancel.abort(new Error(cancelled));
+      if (cancel !== null) one.cancel.abort(new Error(cancel.reason));
       if (stopping !== undefined) one.detach.abort(new Error(stopping));
       return {
         claim,
         cancel: one.cancel.signal,
         detach: one.detach.signal,
+        signals: one.signals,
         get lost() {
           return one.lost;
         },

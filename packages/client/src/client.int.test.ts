@@ -137,6 +137,29 @@ describe("output", () => {
     ]);
   });
 
+  it("says when the command was started anew, and begins at its beginning again", async () => {
+    await using scene = await open();
+    const job = await scene.podq.pod({ project: "p" }).exec("x", { retryable: true });
+    await claim(scene.store, job.id);
+    await scene.store.output.append(job.id, 1, [piece(0, "first")]);
+    const seen: object[] = [];
+    const following = (async () => {
+      for await (const { data, ...rest } of job.output()) seen.push({ ...rest, data: data.toString() });
+    })();
+    await expect.poll(() => seen, { timeout: 10_000 }).toHaveLength(1);
+    await scene.store.jobs.restart({ id: job.id, attempt: 1 });
+    await expect.poll(() => seen, { timeout: 10_000 }).toHaveLength(2);
+    await scene.store.output.append(job.id, 2, [piece(0, "second")]);
+    await finish(scene.store, job.id);
+    await following;
+    expect(seen).toEqual([
+      { stream: "stdout", offset: 0, data: "first" },
+      { stream: "stdout", offset: 0, data: "", restarted: true },
+      { stream: "stdout", offset: 0, data: "second" },
+    ]);
+    expect((await job.status()).run).toBe(2);
+  });
+
   it("says where it was not kept", async () => {
     await using scene = await open();
     const job = await scene.podq.pod({ project: "p" }).exec("x");
@@ -178,6 +201,31 @@ describe("an enqueue", () => {
   ])("for %s is refused before anything is written", async (_what, address, code) => {
     await using scene = await open();
     expect(() => scene.podq.pod(address)).toThrow(expect.objectContaining({ code }) as Error);
+  });
+});
+
+describe("a signal", () => {
+  it("waits in the record for the running command's worker, and resolves with what became of it", async () => {
+    await using scene = await open();
+    const job = await scene.podq.pod({ project: "p" }).exec("x");
+    await expect(job.signal("SIGINT")).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("queued") as string });
+    await expect(job.signal("SIGSEGV" as never)).rejects.toMatchObject({ code: "invalid-request" });
+    await claim(scene.store, job.id);
+    const asked = [job.signal("SIGINT"), scene.other.job(job.id).signal("SIGHUP")];
+    await expect.poll(async () => (await job.status()).signals).toHaveLength(2);
+    const mine = { id: job.id, attempt: 1 };
+    const [held] = await scene.store.jobs.renew("worker", [mine], 60_000);
+    const int = held!.signals.find(({ signal }) => signal === "SIGINT")!;
+    expect(held!.signals.map(({ n, answer }) => [n, answer])).toEqual([
+      [1, null],
+      [2, null],
+    ]);
+    expect(await scene.store.jobs.answerSignal(mine, int.n, "ignored")).toBe(true);
+    expect(await asked[0]).toBe("ignored");
+    await finish(scene.store, job.id);
+    expect(await asked[1]).toBe("too-late");
+    expect(await scene.store.jobs.answerSignal(mine, 2, "sent")).toBe(false);
+    await expect(job.signal("SIGINT")).rejects.toMatchObject({ code: "conflict", message: expect.stringContaining("succeeded") as string });
   });
 });
 

@@ -1,3 +1,4 @@
+import type { SignalName } from "@podq/jobs";
 import type { Dispatcher } from "@podq/queue";
 import type { JobDocument, Store } from "@podq/store";
 
@@ -49,6 +50,13 @@ export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, o
 
     /** Tells the followers of a job to read it again. */
     nudge: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(jobId)),
+
+    /** Asks for a signal to a running exec's command, and tells its worker at once. Returns the signal's number; null: no such exec runs. */
+    async signal(id: string, signal: SignalName): Promise<number | null> {
+      const n = await store.jobs.signal(id, signal);
+      if (n !== null) await lagging(id, async () => dispatcher.order({ jobId: id, order: "signal" }));
+      return n;
+    },
 
     /** Asks for a job's end, and tells its worker at once. Null: there is no such job. */
     async cancel(id: string, reason: string): Promise<JobDocument | null> {

@@ -1,4 +1,4 @@
-import { isTerminal, parseRequest, type JobRequest, type Kind } from "@podq/jobs";
+import { isTerminal, parseRequest, signalNames, type JobRequest, type Kind, type SignalAnswer, type SignalName } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Context } from "./connect.ts";
 import { enqueue } from "./enqueue.ts";
@@ -21,6 +21,11 @@ export type Job<K extends Kind = Kind> = {
   output: (options?: OutputOptions) => AsyncIterable<OutputPiece>;
   /** Asks for its end, in whatever state it is; a finished job stays as it is. Returns where it stands then. */
   cancel: (options?: { reason?: string }) => Promise<JobStatus>;
+  /**
+   * Sends a running exec's command, and all of its process group, a signal, once; resolves with what became of it. Throws
+   * PodqError `conflict` if it does not run. Images without GNU env start commands with SIGINT and SIGQUIT ignored.
+   */
+  signal: (signal: SignalName) => Promise<SignalAnswer>;
   /**
    * Enqueues the same request once more, as a new job whose status says `retryOf`. What was removed at the end of the first,
    * the values of `env` and the `stdin`, must be given again. Throws PodqError `conflict` while the first has not ended.
@@ -64,6 +69,20 @@ export function jobHandle<K extends Kind>({ store, line, listener }: Context, id
     }
   };
 
+  const answerOf = async (n: number): Promise<SignalAnswer> => {
+    const watch = await watchJob(listener, id);
+    try {
+      for (; ; await watch.next()) {
+        const { state, signals } = await read();
+        const answer = signals.find((one) => one.n === n)?.answer;
+        if (answer) return answer;
+        if (isTerminal(state)) return "too-late";
+      }
+    } finally {
+      watch.stop();
+    }
+  };
+
   return {
     id,
     status: async () => toStatus(await read()),
@@ -86,11 +105,27 @@ export function jobHandle<K extends Kind>({ store, line, listener }: Context, id
       if (job === null) throw notFound(id);
       return toStatus(job);
     },
+    async signal(signal) {
+      if (!signalNames.includes(signal)) throw new PodqError("invalid-request", `signal must be one of ${signalNames.join(", ")}`);
+      try {
+        const n = await line.signal(id, signal);
+        return n === null ? noSuchExec(await read()) : await answerOf(n);
+      } catch (error) {
+        throw asPodqError(error);
+      }
+    },
     async retry(options = {}) {
       const again = await enqueue(store, line, repeated(await read(), options), { retryOf: id });
       return jobHandle<K>({ store, line, listener }, again._id);
     },
   };
+}
+
+function noSuchExec({ _id: id, kind, state }: JobDocument): never {
+  throw new PodqError(
+    "conflict",
+    `job ${id} is a${kind === "exec" ? "n exec" : ` ${kind}`} and ${state}; only a running exec takes signals`,
+  );
 }
 
 function repeated(job: JobDocument, { env = {}, stdin }: RetryOptions): JobRequest {

@@ -12,6 +12,8 @@ export type OutputPiece = {
   data: Buffer;
   /** Bytes before this piece that were not kept, as offsets: the output was larger than the job's maxOutputBytes. */
   gap?: { from: number; to: number };
+  /** A `retryable` command was started anew: what came before is void, offsets begin at 0 again. Such a piece is empty. */
+  restarted?: true;
 };
 
 /** Options of reading output. */
@@ -41,7 +43,10 @@ export async function* readOutput(
     for (;;) {
       const job: JobDocument | null = await store.jobs.get(jobId);
       if (job === null) throw notFound(jobId);
-      if (run !== undefined && job.run !== run) next.stdout = next.stderr = 0; // the command was started anew, and writes anew
+      if (run !== undefined && job.run !== run) {
+        next.stdout = next.stderr = 0;
+        yield { stream: "stdout", offset: 0, data: Buffer.alloc(0), restarted: true };
+      }
       run = job.run;
       let read = 0;
       for (const stream of streams) {

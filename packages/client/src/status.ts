@@ -1,4 +1,4 @@
-import type { Failure, JobState, Kind, Owner } from "@podq/jobs";
+import type { Failure, JobState, Kind, Owner, SignalRecord } from "@podq/jobs";
 import type { Attempt, JobDocument } from "@podq/store";
 
 /** Where a job stands. */
@@ -13,6 +13,10 @@ export type JobStatus = {
   /** Each try: which worker, from when to when, and in words why it ended. */
   attempts: Attempt[];
   error: Failure | null;
+  /** How often its command was begun anew, and once: grows only if it is `retryable`. */
+  run: number;
+  /** Signals that its command was to be sent, the last hundred, and what became of each. */
+  signals: SignalRecord[];
   labels: Record<string, string>;
   retryOf: string | null;
   /** Grows with each change that a caller can see. */
@@ -24,6 +28,7 @@ export type JobStatus = {
 
 /** The part of a job's document that callers see. */
 export function toJobStatus(job: JobDocument, position: number | null): JobStatus {
-  const { _id: id, kind, owner, name, state, attempts, error, labels, retryOf, version, createdAt, startedAt, endedAt } = job;
-  return { id, kind, owner, name, state, position, attempts, error, labels, retryOf, version, createdAt, startedAt, endedAt };
+  const { _id: id, kind, owner, name, state, attempts, error, run, signals } = job;
+  const { labels, retryOf, version, createdAt, startedAt, endedAt } = job;
+  return { id, kind, owner, name, state, position, attempts, error, run, signals, labels, retryOf, version, createdAt, startedAt, endedAt };
 }

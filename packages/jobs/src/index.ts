@@ -14,4 +14,5 @@ export {
   type PodStatus,
   type TerminalState,
 } from "./states.ts";
+export { signalAnswers, signalNames, type SignalAnswer, type SignalName, type SignalRecord } from "./signals.ts";
 export type { ExecRecord } from "./results.ts";

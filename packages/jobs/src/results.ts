@@ -1,9 +1,11 @@
+import type { SignalName } from "./signals.ts";
+
 /** What is known of an exec's command, as it is kept in the job's record. Unknown parts are null. Output is kept apart, in chunks. */
 export type ExecRecord = {
   /** 128+n after a signal, as in any shell. Only ever what the runner in the pod wrote down. */
   exitCode: number | null;
   /** The signal that podq itself sent, if it did. */
-  signal: "SIGTERM" | "SIGKILL" | null;
+  signal: SignalName | null;
   /** Bytes that the command wrote, kept or not; a lower bound if `atLeast`. */
   stdoutBytes: number;
   stderrBytes: number;

@@ -11,7 +11,7 @@ export type { Control, Found, Pods, PodsOptions } from "./pods.ts";
 export { parseQuantity } from "./quantity.ts";
 export type { PodRef } from "./remove.ts";
 export type { Channel, Exit, Failure, FailureKind, Open, OpenOptions, Run, RunOptions } from "./run.ts";
-export { createExecs, type ExecEvent, type Execs, type ExecsOptions } from "./exec/index.ts";
+export { createExecs, signalNumbers, type ExecEvent, type Execs, type ExecsOptions } from "./exec/index.ts";
 export type {
   ExecControl,
   ExecOutcome,

@@ -19,7 +19,7 @@ export const jobChannel = (prefix: string, jobId: string): string => `${prefix}:
 export const orderChannel = (prefix: string): string => `${prefix}:podq:orders`;
 
 /** What a running job's worker can be told at once; the record says the same, for later. */
-export type Order = { jobId: string; order: "cancel" };
+export type Order = { jobId: string; order: "cancel" | "signal" };
 
 /** The sending side of the dispatcher: everything here may fail or be lost without harm, since MongoDB has the truth. */
 export type Dispatcher = ReturnType<typeof createDispatcher>;

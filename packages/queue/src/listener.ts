@@ -49,7 +49,7 @@ function parseOrder(message: string): Order | null {
   try {
     const value: unknown = JSON.parse(message);
     const { jobId, order } = value as Record<string, unknown>;
-    return typeof jobId === "string" && order === "cancel" ? { jobId, order } : null;
+    return typeof jobId === "string" && (order === "cancel" || order === "signal") ? { jobId, order } : null;
   } catch {
     return null;
   }

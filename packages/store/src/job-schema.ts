@@ -1,4 +1,16 @@
-import { jobStates, kinds, unfinishedStates, type Failure, type JobState, type Kind, type Owner, type Params } from "@podq/jobs";
+import {
+  jobStates,
+  kinds,
+  signalAnswers,
+  signalNames,
+  unfinishedStates,
+  type Failure,
+  type JobState,
+  type Kind,
+  type Owner,
+  type Params,
+  type SignalRecord,
+} from "@podq/jobs";
 import { Schema, type SchemaDefinition, type mongo } from "mongoose";
 import type { Digest } from "./digest.ts";
 
@@ -43,6 +55,8 @@ export type JobDocument = {
   target: Target | null;
   notBefore: Date | null;
   cancel: { at: Date; reason: string } | null;
+  /** What its command was to be sent: the last hundred. */
+  signals: SignalRecord[];
   worker: string | null;
   leaseUntil: Date | null;
   turn?: string[];
@@ -86,6 +100,17 @@ export const jobSchema = new Schema<JobDocument>(
     target: optional(part({ podName: String, podUid: String })),
     notBefore: optional(Date),
     cancel: optional(part({ at: Date, reason: String })),
+    signals: {
+      type: [
+        part({
+          n: Number,
+          signal: { type: String, enum: signalNames },
+          at: Date,
+          answer: { type: String, enum: [...signalAnswers, null] },
+        }),
+      ],
+      required: true,
+    },
     worker: optional(String),
     leaseUntil: optional(Date),
     turn: { type: [String], default: undefined },

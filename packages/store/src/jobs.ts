@@ -7,6 +7,8 @@ import {
   unfinishedStates,
   type Failure,
   type JobRequest,
+  type SignalAnswer,
+  type SignalName,
   type TerminalState,
 } from "@podq/jobs";
 import { mongo, type Model, type QueryFilter } from "mongoose";
@@ -77,6 +79,7 @@ const parted = (ending: Ending, retentionMs: number): UpdateStage[] => [
 ];
 
 const keptAttempts = 100;
+const keptSignals = 100;
 
 const held = (claim: Claim): QueryFilter<JobDocument> => ({ _id: claim.id, state: "running", attempt: claim.attempt });
 
@@ -221,11 +224,13 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     },
 
     /** Renews the leases of a worker's jobs in one write, and returns those of them that are still its own. */
-    async renew(worker: string, claims: readonly Claim[], leaseMs: number): Promise<(Claim & { cancel: JobDocument["cancel"] })[]> {
+    async renew(worker: string, claims: readonly Claim[], leaseMs: number): Promise<Held[]> {
       const mine = { worker, state: "running" as const, $or: claims.map(({ id, attempt }) => ({ _id: id, attempt })) };
       await model.updateMany(mine, [{ $set: { leaseUntil: serverTime(leaseMs) } }], { updatePipeline: true });
-      const kept = await model.find(mine, { attempt: 1, cancel: 1 }).lean<Pick<JobDocument, "_id" | "attempt" | "cancel">[]>();
-      return kept.map(({ _id, attempt, cancel }) => ({ id: _id, attempt, cancel }));
+      const kept = await model
+        .find(mine, { attempt: 1, cancel: 1, signals: 1 })
+        .lean<Pick<JobDocument, "_id" | "attempt" | "cancel" | "signals">[]>();
+      return kept.map(({ _id: id, attempt, cancel, signals }) => ({ id, attempt, cancel, signals }));
     },
 
     /** Records, before anything is sent there, the pod that this attempt may start its command in. False: the attempt is over. */
@@ -265,6 +270,25 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
           visibleJob,
         ])) ??
         (await get(id))
+      );
+    },
+
+    /** Asks for a signal to the command of a running exec, and returns its number. Null: there is no running exec with this id. */
+    async signal(id: string, signal: SignalName): Promise<number | null> {
+      const n = { $add: [{ $ifNull: [{ $last: "$signals.n" }, 0] }, 1] };
+      const more = { $concatArrays: ["$signals", [{ n, signal: literal(signal), at: "$$NOW", answer: null }]] };
+      const job = await update({ _id: id, kind: "exec", state: "running" }, [
+        { $set: { signals: { $slice: [more, -keptSignals] } } },
+        visibleJob,
+      ]);
+      return job?.signals.at(-1)?.n ?? null;
+    },
+
+    /** Records what became of a signal. False: the attempt is over. */
+    async answerSignal(claim: Claim, n: number, answer: SignalAnswer): Promise<boolean> {
+      const answered = { $cond: [{ $eq: ["$$s.n", n] }, { $mergeObjects: ["$$s", { answer }] }, "$$s"] };
+      return (
+        (await update(held(claim), [{ $set: { signals: { $map: { input: "$signals", as: "s", in: answered } } } }, visibleJob])) !== null
       );
     },
 
@@ -346,6 +370,7 @@ function newJob(id: string, request: JobRequest, now: Date): JobDocument {
     target: null,
     notBefore: null,
     cancel: null,
+    signals: [],
     worker: null,
     leaseUntil: null,
     result: null,
@@ -366,6 +391,9 @@ function digestParts(request: JobRequest): (string | Uint8Array)[] {
 
 /** A job as one attempt holds it. */
 export type Claim = { id: string; attempt: number };
+
+/** A claim that still holds, with what was asked of it meanwhile. */
+export type Held = Claim & Pick<JobDocument, "cancel" | "signals">;
 
 /** Whether a write failed because a unique index has the value already. */
 export function isDuplicate(error: unknown): boolean {

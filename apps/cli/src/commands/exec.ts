@@ -62,7 +62,11 @@ export function addExec(program: Command, context: CliContext): void {
 }
 
 async function passThrough(context: CliContext, job: Job<"exec">, asJson: boolean): Promise<void> {
-  if (!asJson) for await (const { stream, data } of job.output()) await write(context[stream], data);
+  if (!asJson)
+    for await (const { stream, data, restarted } of job.output()) {
+      if (restarted) await write(context.stderr, "podq: restarted: the command was started anew; what it had written is void\n");
+      await write(context[stream], data);
+    }
   try {
     const result = await job.result();
     if (asJson) await write(context.stdout, json({ id: job.id, state: "succeeded", ...readable(result) }));

@@ -1,7 +1,7 @@
-import type { JobState, PodStatus } from "@podq/client";
+import type { JobState, PodStatus, SignalName } from "@podq/client";
 import { buffer } from "node:stream/consumers";
-import { jobStates, podStatuses } from "@podq/jobs";
-import { Option, type Command } from "commander";
+import { jobStates, podStatuses, signalNames } from "@podq/jobs";
+import { Argument, Option, type Command } from "commander";
 import { UsageError } from "../config.ts";
 import { addressOf, collectPair, exitCodes, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
 import { age, jobLines, json, ownerOf, podLines, table, write } from "../output.ts";
@@ -97,6 +97,15 @@ export function addRecords(program: Command, context: CliContext): void {
     .action(async (id: string, options: { reason: string; json?: boolean }) => {
       const status = await withPodq(async (podq) => podq.job(id).cancel({ reason: options.reason }));
       await write(stdout, options.json ? json(status) : jobLines(status));
+    });
+
+  program
+    .command("signal")
+    .description("send a running exec's command a signal; prints what became of it")
+    .argument("<job>", "its id")
+    .addArgument(new Argument("<signal>", "which").choices(signalNames))
+    .action(async (id: string, signal: SignalName) => {
+      await write(stdout, `${await withPodq(async (podq) => podq.job(id).signal(signal))}\n`);
     });
 
   program

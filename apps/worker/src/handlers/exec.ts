@@ -1,10 +1,11 @@
 import type { ExecRecord, Failure, Params } from "@podq/jobs";
 import type { Line } from "@podq/client/line";
-import type { ExecOutcome, ExecRequest, Execs, Pods } from "@podq/kube";
+import { signalNumbers, type ExecOutcome, type ExecRequest, type Execs, type Pods } from "@podq/kube";
 import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
 import { reasonOf, type Attempt, type Handler } from "../execute.ts";
 import { backoffMs, ended, failureOf, outcomeOf, type Outcome } from "../outcome.ts";
 import { openOutput } from "../output.ts";
+import { relaySignals, type SignalRelay } from "../signals.ts";
 import { patchOf, type Place } from "./place.ts";
 
 /** What running commands takes. */
@@ -44,12 +45,15 @@ async function runOnce(means: ExecMeans, attempt: Attempt & { pod: PodDocument }
   const { job, pod, hold, log } = attempt;
   const output = await openOutput(store, line, { id: job._id, run: job.run }, job.attempt === 1);
   const target = { namespace: pod.namespace, pod: job.target!.podName, podUid: job.target!.podUid };
-  const control = { cancel: hold.cancel, detach: hold.detach, onOutput: output.write };
+  const signals = relaySignals(store, line, hold, signalNumbers, log);
+  const control = { cancel: hold.cancel, detach: hold.detach, signals: signals.source, onOutput: output.write };
   const outcome = await execs.run(target, requestOf(job, pod, output.stored, store), control).catch(outcomeOfError);
+  await signals.saved();
   log.debug({ outcome: outcome.kind }, "exec");
   // A command that ran came behind the end of what was to be fenced: both went into the pod in one write.
   if (outcome.kind === "ended" && pod.unsettled.length > 0) await store.pods.removeUnsettled(job.podKey, pod.unsettled);
-  return conclude(means, attempt, outcome);
+  if (outcome.kind !== "ended") return conclude(means, attempt, outcome);
+  return endOf({ ...recordOf(outcome, signals), attached: job.attempt - 1 }, outcome.why, job, hold.cancel);
 }
 
 // The command goes on in the pod when its output cannot be stored: a later attempt picks it up.
@@ -61,13 +65,10 @@ function outcomeOfError(error: unknown): ExecOutcome | { kind: "interrupted"; er
 async function conclude(
   means: ExecMeans,
   attempt: Attempt & { pod: PodDocument },
-  outcome: ExecOutcome | ReturnType<typeof outcomeOfError>,
+  outcome: Exclude<ExecOutcome | ReturnType<typeof outcomeOfError>, { kind: "ended" }>,
 ): Promise<Outcome | Replaced> {
-  const { job, hold } = attempt;
-  const attached = job.attempt - 1;
+  const { hold } = attempt;
   switch (outcome.kind) {
-    case "ended":
-      return endOf({ ...recordOf(outcome), attached }, outcome.why, job, hold.cancel);
     case "failed":
       if (outcome.code === "pod-not-running") return podGone(means, attempt, outcome.message);
       return ended(outcome.code === "cancelled" ? "cancelled" : "failed", { code: outcome.code, message: outcome.message });
@@ -163,10 +164,10 @@ const nothingKnown: ExecRecord = {
   weaker: [],
 };
 
-function recordOf(outcome: Extract<ExecOutcome, { kind: "ended" }>): ExecRecord {
+function recordOf(outcome: Extract<ExecOutcome, { kind: "ended" }>, signals: SignalRelay): ExecRecord {
   const {
     exitCode,
-    signal = null,
+    signal = signals.deadlyTo(outcome.exitCode),
     stdoutBytes,
     stderrBytes,
     atLeast = false,

@@ -32,6 +32,9 @@ export async function runWithoutShell(
   const onDetach = (): void => stop.resolve("detach");
   control.cancel.addEventListener("abort", onCancel);
   control.detach.addEventListener("abort", onDetach);
+  const refuse = (): void => control.signals?.pending().forEach(({ n }) => control.signals?.answer(n, "impossible"));
+  const deafen = control.signals?.onMore(refuse);
+  refuse();
   try {
     void feed(channel, request.stdin);
     const offsets = { stdout: 0, stderr: 0 };
@@ -56,6 +59,7 @@ export async function runWithoutShell(
     });
   } finally {
     clearTimeout(timer);
+    deafen?.();
     control.cancel.removeEventListener("abort", onCancel);
     control.detach.removeEventListener("abort", onDetach);
   }
