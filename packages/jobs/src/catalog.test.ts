@@ -57,6 +57,13 @@ describe("a request", () => {
 
   it.each<[string, Kind, unknown, RequestError["code"], RegExp]>([
     ["no owner", "create", {}, "owner-missing", /project: ID.*conversation: ID/],
+    [
+      "more output than the journal holds eight times",
+      "exec",
+      { owner, params: { command: "x", parallel: true, maxOutputBytes: 41_943_041 } },
+      "invalid-request",
+      /maxOutputBytes.*40 MiB/,
+    ],
     ["an empty owner", "create", { owner: {} }, "owner-missing", /neither/],
     ["an empty id", "create", { owner: { project: "" } }, "invalid-request", /owner\.project must be 1 to 128/],
     ["an id of 10,000 characters", "create", { owner: { project: "x".repeat(10_000) } }, "invalid-request", /owner\.project/],

@@ -4,6 +4,7 @@ import { RequestError } from "./errors.ts";
 import { absolutePath, argv, environment, image, jobOptions, quantity, shellLine, stdin, timeout } from "./fields.ts";
 import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.ts";
 
+const mebibyte = 1_048_576;
 const minute = 60_000;
 const hour = 60 * minute;
 
@@ -28,30 +29,39 @@ const createParams = z.strictObject({
   timeoutMs: timeout(hour).default(5 * minute),
 });
 
-const execParams = z.strictObject({
-  /** An argv, never parsed by a shell; or a string, run by the pod's `sh -c`. */
-  command: z.union([argv, shellLine], { error: "must be a string or an array of strings" }),
-  cwd: absolutePath.default("/workspace"),
-  /** What runs a string command, as `shell -c`: a name in the pod's PATH, or an absolute path. */
-  shell: z
-    .string()
-    .regex(/^[A-Za-z0-9_./+-]{1,255}$/, { error: "is no name of a program" })
-    .default("sh"),
-  env: environment.default({}),
-  stdin: stdin.optional(),
-  /** Of the command, from its start. Default 10 min. */
-  timeoutMs: timeout(24 * hour).default(10 * minute),
-  /** Between TERM and KILL when it is ended. */
-  graceMs: z.int().min(0).max(minute).default(1_000),
-  /** May share the pod with other parallel execs beside it in line. */
-  parallel: z.boolean().default(false),
-  /** May be started again when the outcome of an earlier start cannot be known. */
-  retryable: z.boolean().default(false),
-  /** Kept of each stream; the rest is counted. Default 16 MiB, at most 1 GiB. */
-  maxOutputBytes: z.int().min(0).max(1_073_741_824).default(16_777_216),
-  /** For images without a shell: take kubectl's exit status 0 for the command's. */
-  trustKubectl: z.boolean().default(false),
-});
+const execParams = z
+  .strictObject({
+    /** An argv, never parsed by a shell; or a string, run by the pod's `sh -c`. */
+    command: z.union([argv, shellLine], { error: "must be a string or an array of strings" }),
+    cwd: absolutePath.default("/workspace"),
+    /** What runs a string command, as `shell -c`: a name in the pod's PATH, or an absolute path. */
+    shell: z
+      .string()
+      .regex(/^[A-Za-z0-9_./+-]{1,255}$/, { error: "is no name of a program" })
+      .default("sh"),
+    env: environment.default({}),
+    stdin: stdin.optional(),
+    /** Of the command, from its start. Default 10 min. */
+    timeoutMs: timeout(24 * hour).default(10 * minute),
+    /** Between TERM and KILL when it is ended. */
+    graceMs: z.int().min(0).max(minute).default(1_000),
+    /** May share the pod with other parallel execs beside it in line. */
+    parallel: z.boolean().default(false),
+    /** May be started again when the outcome of an earlier start cannot be known. */
+    retryable: z.boolean().default(false),
+    /** Kept of each stream; the rest is counted. Default 16 MiB, at most 320 MiB, or 40 MiB if `parallel`: both fit the pod's journal. */
+    maxOutputBytes: z
+      .int()
+      .min(0)
+      .max(320 * mebibyte)
+      .default(16 * mebibyte),
+    /** For images without a shell: take kubectl's exit status 0 for the command's. */
+    trustKubectl: z.boolean().default(false),
+  })
+  .refine(({ parallel, maxOutputBytes }) => !parallel || maxOutputBytes <= 40 * mebibyte, {
+    path: ["maxOutputBytes"],
+    error: "must be at most 41943040 (40 MiB) for a parallel exec",
+  });
 
 const deleteParams = z.strictObject({
   /** First cancel what runs and waits in this pod. */

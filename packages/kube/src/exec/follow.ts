@@ -34,6 +34,7 @@ const SLICE_BYTES = 1024 * 1024;
 const ALONE_SLICE_BYTES = 4 * SLICE_BYTES;
 const KILL_MARGIN_MS = 25_000;
 const FORGET_AT = 8;
+const FORGET_BYTES = 64 * 1024;
 
 /** Follows a run until its end, the caller's word, or the end of the session. Rejects only with what `onOutput` threw. */
 export async function follow(session: Session, task: Task, control: ExecControl): Promise<Followed> {
@@ -103,8 +104,7 @@ class Follower {
     if (!task.told.ever) task.told = { ever: true, by: session };
     session.begun += 1;
     session.send(calls.run({ ...task.call, inputBytes, again }));
-    // What ended here before an exclusive run has been stored by whoever ran it. In bulk, and behind the start: it costs a fork.
-    if (task.call.alone && session.ended.length >= FORGET_AT) session.send(calls.forget(session.ended.splice(0)));
+    session.forget(FORGET_AT); // behind the start: it costs a fork
     this.#pollAt = performance.now() + POLL_MS;
   }
 
@@ -116,6 +116,7 @@ class Follower {
       const outcome = this.#outcome();
       if (output.failure || outcome) {
         await output.flushed();
+        if (outcome?.kind === "ended") this.#settle();
         if (outcome) return { kind: "done", outcome };
       }
       this.#ask();
@@ -144,6 +145,12 @@ class Follower {
     }
   }
 
+  // All of it is stored: what the journal holds of it may go. Large outputs at once, since its volume is small.
+  #settle(): void {
+    this.#session.settled.push(this.#id);
+    if (Math.max(this.#known.stdout, this.#known.stderr) > FORGET_BYTES) this.#session.forget();
+  }
+
   #kill(why: Why): void {
     this.#task.ending ??= why;
     this.#killedAt = performance.now();
@@ -167,7 +174,6 @@ class Follower {
       if (!output.hasAll(final)) return undefined;
       for (const stream of ["stdout", "stderr"] as const)
         if (final[stream].tail > 0 && output.arrived[stream] < final[stream].total) return undefined;
-      session.ended.push(this.#id);
       return ended(final, (ms) => session.wallMs(ms), session.weaker, this.#leftPids);
     }
     if (this.#lost !== undefined && this.#settled !== undefined && !this.#behind()) {

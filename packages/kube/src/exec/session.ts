@@ -48,8 +48,8 @@ export class Session {
   weaker: readonly string[] = [];
   /** Runs that were begun here. */
   begun = 0;
-  /** Runs that ended here and whose output the journal still holds. */
-  readonly ended: string[] = [];
+  /** Runs that ended here, whose output is stored and still in the journal. */
+  readonly settled: string[] = [];
 
   readonly #options: SessionOptions;
   readonly #reader: FrameReader;
@@ -110,6 +110,11 @@ export class Session {
     return true;
   }
 
+  /** Empties the journal of what is settled, if that is so many runs at least. */
+  forget(atLeast = 1): void {
+    if (this.settled.length >= atLeast) this.send(calls.forget(this.settled.splice(0)));
+  }
+
   /** Resolves when more can be sent, or nothing any more. */
   async drained(): Promise<void> {
     const stdin = this.#channel?.stdin;
@@ -131,6 +136,7 @@ export class Session {
   }
 
   close(detail = "closed by this side"): void {
+    this.forget();
     this.#finish("closed", { kind: "closed", detail, wrote: this.#wrote });
   }
 
