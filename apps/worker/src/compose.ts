@@ -1,12 +1,15 @@
-import { createExecs, createPods, type Open, type Run } from "@podq/kube";
+import { createExecs, createPods, type ExecEvent, type Open, type Run } from "@podq/kube";
+import type { Line } from "@podq/client/line";
 import { createHostKeys, createPool, loadKey, SshError } from "@podq/ssh";
 import { openStore } from "@podq/store";
 import type { Logger } from "pino";
 import { ConfigError, type WorkerConfig } from "./config.ts";
 import { startEngine } from "./engine.ts";
+import type { Executor } from "./execute.ts";
 import { createHandler } from "./handlers/create.ts";
 import { deleteHandler } from "./handlers/delete.ts";
 import { execHandler } from "./handlers/exec.ts";
+import { createMetrics, serveMetrics } from "./metrics.ts";
 
 /** A running worker. */
 export type Worker = {
@@ -16,67 +19,58 @@ export type Worker = {
 
 /** Starts a worker: everything it is made of, wired on this one page. Throws what names the setting to mend. */
 export async function startWorker(config: WorkerConfig, log: Logger): Promise<Worker> {
-  const { host, port, username, knownHosts, trustNewHost, commands, sessions } = config.ssh;
+  const started = new AsyncDisposableStack();
+  try {
+    await wire(config, log, started);
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+  return { stop: async () => started.disposeAsync() };
+}
+
+async function wire(config: WorkerConfig, log: Logger, started: AsyncDisposableStack): Promise<void> {
+  const { host, port, username, knownHosts, trustNewHost, commands, sessions: channels } = config.ssh;
   const { key, warnings } = readKey(config);
   for (const warning of warnings) log.warn(warning);
 
-  const store = await openStore({
-    uri: config.mongodbUri,
-    appName: "podq-worker",
-    retentionMs: config.retentionMs,
-    maxBacklog: config.maxBacklog,
-  });
+  const { mongodbUri: uri, retentionMs, maxBacklog, graceMs } = config;
+  const store = started.adopt(await openStore({ uri, appName: "podq-worker", retentionMs, maxBacklog }), async (one) => one.close());
   const hostKeys = createHostKeys({ file: knownHosts, trustOnFirstUse: trustNewHost });
-  const pool = createPool({
-    host,
-    port,
-    username,
-    key,
-    hostKeys,
-    commands,
-    channels: sessions,
-    onEvent: (event) => log.debug(event, "ssh"),
-  });
+  const pool = started.adopt(
+    createPool({ host, port, username, key, hostKeys, commands, channels, onEvent: (event) => log.debug(event, "ssh") }),
+    async (one) => one.close({ graceMs }),
+  );
   const way = {
     run: async (...call: Parameters<Run>) => pool.run(...call),
     open: async (...call: Parameters<Open>) => pool.open(...call),
     kubectl: [config.kubectl],
   };
   const pods = createPods({ ...way, installation: config.installation });
-  const { max: maxSessions, commands: maxRunsPerSession, idleMs } = config.sessions;
-  const execs = createExecs({ ...way, maxSessions, maxRunsPerSession, idleMs, onEvent: (event) => log.debug(event, "exec") });
-
-  const closeRest = async (): Promise<void> => {
-    await execs.close();
-    await pool.close({ graceMs: config.graceMs });
-    await store.close();
+  const onEvent = (event: ExecEvent): void => {
+    metrics.observer.cut(event.obstacle);
+    log.debug(event, "exec");
   };
+  const { max: maxSessions, commands: maxRunsPerSession, idleMs } = config.sessions;
+  const execs = started.adopt(createExecs({ ...way, maxSessions, maxRunsPerSession, idleMs, onEvent }), async (one) => one.close());
+
+  const metrics = createMetrics(config, () => ({ ssh: pool.stats(), sessions: execs.stats() }));
+  if (config.metrics) {
+    const endpoint = started.adopt(await serveMetrics(metrics, config.metrics), async (one) => one.stop());
+    log.info({ url: endpoint.url }, "metrics are served");
+  }
   const place = {
     installation: config.installation,
     host: { name: "default", address: host, port, username },
     accessHost: config.accessHost,
   };
-  const engine = await startEngine(
-    config,
-    store,
-    (line) => ({
-      create: createHandler(store, pods, place),
-      exec: execHandler({ store, line, pods, execs, place }),
-      delete: deleteHandler(store, pods, place),
-    }),
-    log,
-  ).catch(async (error: unknown) => {
-    await closeRest();
-    throw error;
+  const handlersOf = (line: Line): Executor["handlers"] => ({
+    create: createHandler(store, pods, place),
+    exec: execHandler({ store, line, pods, execs, place }),
+    delete: deleteHandler(store, pods, place),
   });
+  const engine = started.adopt(await startEngine(config, store, handlersOf, log, metrics.observer), async (one) => one.stop());
   log.info({ worker: engine.worker, ssh: `${username}@${host}:${port}`, concurrency: config.concurrency }, "worker is ready");
-
-  return {
-    async stop() {
-      await engine.stop();
-      await closeRest();
-    },
-  };
 }
 
 function readKey({ ssh }: WorkerConfig): ReturnType<typeof loadKey> {

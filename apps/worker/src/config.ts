@@ -36,6 +36,8 @@ const schema = z.object({
   PODQ_STALL_CHECK_MS: milliseconds(5_000),
   PODQ_SWEEP_MS: milliseconds(5_000),
   PODQ_GRACE_MS: milliseconds(30_000, 0),
+  PODQ_METRICS_PORT: wholeNumber("a port", 0, 0, 65_535),
+  PODQ_METRICS_HOST: text.default("127.0.0.1"),
   PODQ_RETENTION_MS: wholeNumber("a duration", 7 * 86_400_000, 60_000, 366 * 86_400_000),
   PODQ_BACKLOG: wholeNumber("a number of jobs", 1_000, 1, 1_000_000),
   K8S_SSH_HOST: text.default("127.0.0.1"),
@@ -68,6 +70,8 @@ export type WorkerConfig = Readonly<{
   stallCheckMs: number;
   sweepMs: number;
   graceMs: number;
+  /** Where `/metrics` is served; null: nowhere. */
+  metrics: Readonly<{ host: string; port: number }> | null;
   retentionMs: number;
   maxBacklog: number;
   ssh: Readonly<{
@@ -113,6 +117,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     stallCheckMs: c.PODQ_STALL_CHECK_MS,
     sweepMs: c.PODQ_SWEEP_MS,
     graceMs: c.PODQ_GRACE_MS,
+    metrics: c.PODQ_METRICS_PORT === 0 ? null : Object.freeze({ host: c.PODQ_METRICS_HOST, port: c.PODQ_METRICS_PORT }),
     retentionMs: c.PODQ_RETENTION_MS,
     maxBacklog: c.PODQ_BACKLOG,
     ssh: Object.freeze({

@@ -7,6 +7,7 @@ import type { Logger } from "pino";
 import type { WorkerConfig } from "./config.ts";
 import { execute, type Executor } from "./execute.ts";
 import { createLeases } from "./leases.ts";
+import type { Observer } from "./metrics.ts";
 import { startSweeper } from "./sweep.ts";
 
 /** What of a worker's settings its engine reads. */
@@ -19,12 +20,13 @@ export type Engine = {
   stop: () => Promise<void>;
 };
 
-/** Starts an engine. `handlersOf` is given what handlers may use of it. Throws QueueError. */
+/** Starts an engine. `handlersOf` is given what handlers may use of it; `observer` is told what it does. Throws QueueError. */
 export async function startEngine(
   config: EngineConfig,
   store: Store,
   handlersOf: (line: Line) => Executor["handlers"],
   log: Logger,
+  observer?: Pick<Observer, "attempt" | "swept">,
 ): Promise<Engine> {
   const { redisUrl, prefix, concurrency, leaseMs, stallCheckMs, sweepMs } = config;
   const worker = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
@@ -38,7 +40,7 @@ export async function startEngine(
   const listener = openListener(redisUrl, prefix);
   await listener.onOrder(({ jobId }) => leases.look(jobId));
 
-  const executor: Executor = { store, line, leases, consumer: () => consumer, handlers: handlersOf(line), worker, leaseMs, log };
+  const executor: Executor = { store, line, leases, consumer: () => consumer, handlers: handlersOf(line), worker, leaseMs, log, observer };
   const consumer: Consumer = startConsumer({
     redis,
     prefix,
@@ -48,7 +50,7 @@ export async function startEngine(
     handle: async (delivery) => execute(executor, delivery),
     onError: (error) => log.warn({ err: error }, "queue"),
   });
-  const sweeper = startSweeper({ store, line, worker, everyMs: sweepMs, log });
+  const sweeper = startSweeper({ store, line, worker, everyMs: sweepMs, log, observer });
 
   return {
     worker,

@@ -4,6 +4,7 @@ import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
 import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
 import type { Logger } from "pino";
 import type { Hold, Leases } from "./leases.ts";
+import type { Observer } from "./metrics.ts";
 import { ended, failureOf, outcomeOf, type Outcome } from "./outcome.ts";
 import { recordDelivery } from "./record.ts";
 
@@ -23,6 +24,7 @@ export type Executor = {
   worker: string;
   leaseMs: number;
   log: Logger;
+  observer?: Pick<Observer, "attempt"> | undefined;
 };
 
 /** One job's life: found -> its turn -> claimed -> worked on -> its end saved -> told -> the next woken. */
@@ -44,9 +46,11 @@ export async function execute(executor: Executor, delivery: Delivery): Promise<D
   log.info("attempt begins");
   void line.nudge(job._id); // never rejects; nobody's result waits for it
 
+  const observed = executor.observer?.attempt(claimed);
   const hold = executor.leases.hold({ id: job._id, attempt: claimed.attempt }, claimed);
   try {
     const outcome = await attempt(executor, { job: claimed, pod, hold, log });
+    observed?.(outcome);
     return await settle(executor, claimed, hold, outcome, log);
   } finally {
     hold.drop();

@@ -1,17 +1,25 @@
 import type { Line } from "@podq/client/line";
 import type { Store } from "@podq/store";
 import type { Logger } from "pino";
+import type { Observer } from "./metrics.ts";
 
 const expiredAtOnce = 500;
 
 /** Options of {@link startSweeper}: `everyMs` between two looks of the one worker that has the duty. */
-export type SweeperOptions = { store: Store; line: Line; worker: string; everyMs: number; log: Logger };
+export type SweeperOptions = {
+  store: Store;
+  line: Line;
+  worker: string;
+  everyMs: number;
+  log: Logger;
+  observer?: Pick<Observer, "swept"> | undefined;
+};
 
 /**
  * Finds the jobs that somebody should be running and nobody is, and brings them back to BullMQ: what a producer could not
  * dispatch, what Redis lost, what a dead worker held. One worker at a time has the duty, by a lease in MongoDB.
  */
-export function startSweeper({ store, line, worker, everyMs, log }: SweeperOptions): { stop: () => Promise<void> } {
+export function startSweeper({ store, line, worker, everyMs, log, observer }: SweeperOptions): { stop: () => Promise<void> } {
   const stop = new AbortController();
   let running = Promise.resolve();
 
@@ -23,6 +31,7 @@ export function startSweeper({ store, line, worker, everyMs, log }: SweeperOptio
       await Promise.all([line.nudge(job._id), line.wakeNext(job.podKey)]);
     }
     const stranded = await store.jobs.stranded();
+    observer?.swept({ stranded: stranded.length, expired: expired.length });
     if (stranded.length > 0) log.debug({ jobs: stranded.length }, "waking what should run");
     for (const job of stranded) {
       if (stop.signal.aborted) return;

@@ -14,7 +14,7 @@ export type Bench = AsyncDisposable & {
   redisUrl: string;
   prefix: string;
   /** Starts one more worker whose jobs all do this. */
-  work: (handler: Handler, config?: Partial<EngineConfig>) => Promise<Engine>;
+  work: (handler: Handler, config?: Partial<EngineConfig>, observer?: Parameters<typeof startEngine>[4]) => Promise<Engine>;
 };
 
 /** Opens a bench of its own for one test. */
@@ -32,9 +32,9 @@ export async function openBench(): Promise<Bench> {
     podq,
     redisUrl,
     prefix,
-    async work(handler, config = {}) {
+    async work(handler, config = {}, observer) {
       const settings = { redisUrl, prefix, concurrency: 20, leaseMs: 1_500, stallCheckMs: 500, sweepMs: 500, ...config };
-      const engine = await startEngine(settings, store, () => ({ create: handler, exec: handler, delete: handler }), log);
+      const engine = await startEngine(settings, store, () => ({ create: handler, exec: handler, delete: handler }), log, observer);
       engines.push(engine);
       return engine;
     },
