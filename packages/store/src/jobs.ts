@@ -12,9 +12,10 @@ import {
   type TerminalState,
 } from "@podq/jobs";
 import { mongo, type Model, type QueryFilter } from "mongoose";
-import { canonicalJson, digestOf, sameDigest } from "./digest.ts";
+import { sameDigest } from "./digest.ts";
 import { StoreError } from "./errors.ts";
 import type { JobDocument, Target } from "./job-schema.ts";
+import { digestParts, newJob } from "./new-job.ts";
 import { literal, serverTime, visible, type UpdateStage } from "./stages.ts";
 
 /** What of a job its dispatch needs. */
@@ -81,20 +82,27 @@ const parted = (ending: Ending, retentionMs: number): UpdateStage[] => [
 const keptAttempts = 100;
 const keptSignals = 100;
 
-const held = (claim: Claim): QueryFilter<JobDocument> => ({ _id: claim.id, state: "running", attempt: claim.attempt });
+const held = (claim: Claim): mongo.Filter<JobDocument> => ({ _id: claim.id, state: "running", attempt: claim.attempt });
 
 export function createJobStore(model: Model<JobDocument>, options: { retentionMs: number; maxBacklog: number }) {
-  const update = async (filter: QueryFilter<JobDocument>, stages: UpdateStage[]): Promise<JobDocument | null> =>
-    model.findOneAndUpdate(filter, stages, { updatePipeline: true, returnDocument: "after" }).lean<JobDocument>();
+  // The driver's own collection for what every job needs: mongoose would make
+  // a document of each record to check what this file has just built, which costs more than the write.
+  const jobs = model.collection as unknown as mongo.Collection<JobDocument>;
 
-  const get = async (id: string): Promise<JobDocument | null> => model.findById(id).lean<JobDocument>();
+  const update = async (filter: mongo.Filter<JobDocument>, stages: UpdateStage[]): Promise<JobDocument | null> =>
+    jobs.findOneAndUpdate(filter, stages, { returnDocument: "after" });
 
-  const isFull = async (podKey: string): Promise<boolean> =>
-    (await model
-      .findOne({ podKey, ...inLine }, { _id: 1 })
-      .sort({ seq: 1 })
-      .skip(options.maxBacklog - 1)
-      .lean()) !== null;
+  const insert = async (document: JobDocument): Promise<void> => {
+    await jobs.insertOne(document, { ignoreUndefined: true });
+  };
+
+  const get = async (id: string): Promise<JobDocument | null> => jobs.findOne({ _id: id });
+
+  // The hint, because all that has ended on a pod is under other indexes, which look as good to the server while the line is short.
+  const lineOf = (podKey: string, limit: number, skip = 0): mongo.FindCursor<LineEntry> =>
+    jobs.find({ podKey, ...inLine }, { projection: lineFields, hint: "line", singleBatch: true, skip, limit }).sort({ seq: 1 });
+
+  const isFull = async (podKey: string): Promise<boolean> => (await lineOf(podKey, 1, options.maxBacklog - 1).toArray()).length > 0;
 
   return {
     get,
@@ -121,7 +129,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         );
       const document: JobDocument = { ...newJob(id, request, new Date()), ...origin };
       try {
-        await model.insertOne(document);
+        await insert(document);
         return { job: document, behind };
       } catch (error) {
         if (!isDuplicate(error)) throw error;
@@ -160,7 +168,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         expiresAt: new Date(now.getTime() + options.retentionMs),
       };
       try {
-        await model.insertOne({ ...document, ...ended });
+        await insert({ ...document, ...ended });
       } catch (error) {
         if (!isDuplicate(error)) throw error;
       }
@@ -171,12 +179,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /** The jobs at the head of a pod's line that may run, running ones included. */
     async head(podKey: string): Promise<LineEntry[]> {
-      const line = await model
-        .find({ podKey, ...inLine }, lineFields)
-        .sort({ seq: 1 })
-        .limit(slotsPerPod)
-        .lean<LineEntry[]>();
-      return runnable(line);
+      return runnable(await lineOf(podKey, slotsPerPod).toArray());
     },
 
     /**
@@ -304,7 +307,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         error: { code: "deadline-exceeded", message: "its deadline passed before it could run" },
         why: "deadline",
       };
-      const due: QueryFilter<JobDocument> = { state: "queued", target: null, $expr: { $lt: ["$deadlineAt", "$$NOW"] } };
+      const due = { state: "queued" as const, target: null, $expr: { $lt: ["$deadlineAt", "$$NOW"] } };
       const ids = await model
         .find({ ...due, deadlineAt: { $lt: new Date() }, ...(id === undefined ? {} : { _id: id }) }, { _id: 1 })
         .limit(limit)
@@ -342,51 +345,6 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       return model.find(filter).sort({ createdAt: -1, _id: -1 }).limit(limit).lean<JobDocument[]>();
     },
   };
-}
-
-function newJob(id: string, request: JobRequest, now: Date): JobDocument {
-  return {
-    _id: id,
-    kind: request.kind,
-    owner: request.owner,
-    name: request.name,
-    podKey: podKeyOf(request.owner, request.name),
-    seq: new mongo.Timestamp({ t: 0, i: 0 }),
-    state: "queued",
-    parallel: request.kind === "exec" && request.params.parallel,
-    params: request.params,
-    envNames: "env" in request.params ? Object.keys(request.params.env) : [],
-    stdinBytes: request.stdin?.byteLength ?? null,
-    labels: request.labels,
-    idempotencyKey: request.idempotencyKey,
-    digest: digestOf(digestParts(request)),
-    retryOf: null,
-    dispatchId: null,
-    deadlineAt: new Date(now.getTime() + request.deadlineMs),
-    maxAttempts: request.maxAttempts,
-    attempt: 0,
-    attempts: [],
-    run: 1,
-    target: null,
-    notBefore: null,
-    cancel: null,
-    signals: [],
-    worker: null,
-    leaseUntil: null,
-    result: null,
-    error: null,
-    version: 1,
-    history: [{ version: 1, at: now, state: "queued", attempt: 0 }],
-    createdAt: now,
-    startedAt: null,
-    endedAt: null,
-    updatedAt: now,
-    expiresAt: null,
-  };
-}
-
-function digestParts(request: JobRequest): (string | Uint8Array)[] {
-  return [canonicalJson([request.kind, request.params]), request.stdin ?? ""];
 }
 
 /** A job as one attempt holds it. */

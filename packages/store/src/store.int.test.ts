@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { parseRequest, podKey, type JobRequest } from "@podq/jobs";
 import mongoose from "mongoose";
 import { describe, expect, inject, it } from "vitest";
+import { jobSchema, type JobDocument } from "./job-schema.ts";
 import { openStore, type Store } from "./store.ts";
 
 const uriOf = (database: string): string => {
@@ -109,6 +110,26 @@ describe("an accepted job", () => {
     expect(ended.params).toMatchObject({ command: "ls" });
     expect(ended.turn).toBeUndefined();
     expect(ended.expiresAt).toBeInstanceOf(Date);
+  });
+
+  it("is at each step of its life what its schema says, which its writes do not ask", async () => {
+    await using store = await open();
+    const Schema = mongoose.model<JobDocument>("Checked", jobSchema);
+    const faults = async (): Promise<unknown> => new Schema((await store.jobs.get("a"))!).validate().catch((error: unknown) => error);
+    const { job } = await store.jobs.insert("a", exec({ env: { A: "1" } }, { idempotencyKey: "k", labels: { a: "b" } }));
+    expect(await faults()).toBeUndefined();
+    await store.jobs.claim(job, "w", leaseMs, { podName: "ws", podUid: "u" });
+    await store.jobs.signal("a", "SIGINT");
+    await store.jobs.retry({ id: "a", attempt: 1 }, 0, "again");
+    expect(await faults()).toBeUndefined();
+    await store.jobs.cancel("a", "stop");
+    await store.jobs.claim(job, "w", leaseMs, null);
+    expect(await faults()).toBeUndefined();
+    await store.jobs.end(
+      { id: "a", attempt: 2 },
+      { state: "failed", result: { exitCode: 1 }, error: { code: "internal", message: "x" }, why: "y" },
+    );
+    expect(await faults()).toBeUndefined();
   });
 
   it("counts each change that a caller sees, and none that he does not", async () => {
