@@ -17,6 +17,7 @@ export type {
   ExecOutcome,
   ExecRequest,
   ExecTarget,
+  LiveInput,
   Piece,
   SessionStats,
   SignalAnswer,

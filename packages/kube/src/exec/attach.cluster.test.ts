@@ -1,9 +1,10 @@
 // A command outlives whatever led to it: sessions, connections, processes, callers. And it starts once, whoever asks how often.
+import { createHash, randomBytes } from "node:crypto";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { clusterFixture, eventually, type ClusterFixture } from "../testing.ts";
 import { createExecs, type ExecEvent, type Execs } from "./exec.ts";
 import type { ExecTarget } from "./outcome.ts";
-import { begin, createdPod, inPod, killKubectl, processesOf, relay, run, type Begun, type Relay } from "./testing.ts";
+import { begin, createdPod, inPod, killKubectl, processesOf, relay, run, Source, type Begun, type Relay } from "./testing.ts";
 
 let on: ClusterFixture;
 let way: Relay;
@@ -87,6 +88,25 @@ describe("a running command", () => {
     expect(first.ear.text("stdout").slice(0, from.stdout) + second.ear.text("stdout")).toBe(lines("o"));
     expect(second.ear.text("stderr")).toBe(lines("e"));
     expect(await starts("detached")).toBe("start\n");
+  });
+
+  it("is fed on at the byte that the pod has, by whoever comes", async () => {
+    const bytes = randomBytes(6 * 1024 * 1024);
+    const source = new Source();
+    source.write(bytes.subarray(0, 2_000_000));
+    const first = begin(worker(), pod, { command: ["sha256sum"], liveStdin: source });
+    await eventually("all is taken", async () => (source.takenTo === 2_000_000 ? true : undefined));
+    expect(killKubectl(pod)).toBeGreaterThan(0);
+    source.write(bytes.subarray(2_000_000, 4_000_000));
+    await eventually("more is taken", async () => (source.takenTo > 2_500_000 ? true : undefined));
+    expect(way.cut()).toBeGreaterThan(0);
+    await eventually("all is taken", async () => (source.takenTo === 4_000_000 ? true : undefined));
+    first.detach.abort();
+    await first.outcome;
+    source.write(bytes.subarray(4_000_000), true);
+    const second = begin(worker(), pod, { ...first.request, attempt: 2 });
+    expect(await second.outcome).toMatchObject({ kind: "ended", exitCode: 0 });
+    expect(second.ear.text("stdout")).toBe(`${createHash("sha256").update(bytes).digest("hex")}  -\n`);
   });
 
   it("survives the end of the resident shell", async () => {

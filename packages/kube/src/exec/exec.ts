@@ -184,7 +184,7 @@ function unreachable(code: Extract<ExecOutcome, { kind: "unreachable" }>["code"]
 }
 
 function taskOf(request: ExecRequest, inlineBytes: number, control: ExecControl): Task {
-  const { jobId, run, attempt, command, cwd = "", env = {}, timeoutMs, graceMs, maxOutputBytes, from, stdin } = request;
+  const { jobId, run, attempt, command, cwd = "", env = {}, timeoutMs, graceMs, maxOutputBytes, from, stdin, liveStdin } = request;
   const id = `${jobId}.${run}`;
   if (!isRunId(id)) throw new RangeError(`not usable as the id of a run: ${JSON.stringify(id)}`);
   if (cwd !== "" && !cwd.startsWith("/")) throw new RangeError("cwd must be absolute");
@@ -209,6 +209,7 @@ function taskOf(request: ExecRequest, inlineBytes: number, control: ExecControl)
       argv,
     },
     input: (session: Session, signal: AbortSignal) => sendInput(session, id, stdin, signal),
+    liveInput: liveStdin,
     timeoutMs,
     output: new Output(from, (pieces) => control.onOutput(pieces)),
     told: { ever: attempt > 1 },

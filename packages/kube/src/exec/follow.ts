@@ -1,8 +1,9 @@
 // One run over one session: start it or attach to it, fetch its output, see its end. What a session's end cuts off is taken up
 // on the next session with the same task.
+import { Feed } from "./feed.ts";
 import { type Frame, type Summary } from "./frames.ts";
 import { Mailbox } from "./mailbox.ts";
-import { signalNumbers, type ExecControl, type ExecOutcome } from "./outcome.ts";
+import { signalNumbers, type ExecControl, type ExecOutcome, type LiveInput } from "./outcome.ts";
 import type { Output } from "./output.ts";
 import { calls, type RunCall } from "./protocol.ts";
 import type { Letter, Over, Session } from "./session.ts";
@@ -13,6 +14,8 @@ export type Task = {
   call: Omit<RunCall, "again" | "inputBytes">;
   /** Puts standard input into the pod, before the start: the number of bytes, or undefined if that came to nothing. */
   input: (session: Session, signal: AbortSignal) => Promise<number | undefined>;
+  /** In its place: is fed from the start on. */
+  liveInput: LiveInput | undefined;
   timeoutMs: number;
   output: Output;
   /** Whether some session may have been told to start it; the first one here, and the start of the container that it met. */
@@ -24,7 +27,7 @@ export type Task = {
 /** How far one session got. */
 export type Followed = { kind: "done"; outcome: ExecOutcome } | { kind: "detached" } | { kind: "cut"; over: Over };
 
-type News = Letter | { kind: "cancel" | "detach" | "taken" | "signal" };
+type News = Letter | { kind: "cancel" | "detach" | "taken" | "signal" } | { kind: "failed"; error: unknown };
 
 const POLL_MS = 50;
 const IDLE_POLL_MS = 90;
@@ -36,7 +39,7 @@ const KILL_MARGIN_MS = 25_000;
 const FORGET_AT = 8;
 const FORGET_BYTES = 64 * 1024;
 
-/** Follows a run until its end, the caller's word, or the end of the session. Rejects only with what `onOutput` threw. */
+/** Follows a run until its end, the caller's word, or the end of the session. Rejects only with what `onOutput` or the input threw. */
 export async function follow(session: Session, task: Task, control: ExecControl): Promise<Followed> {
   return new Follower(session, task, control).run();
 }
@@ -62,6 +65,7 @@ class Follower {
   #settled: boolean | undefined;
   #signalled = 0;
   #tails = new Set<"stdout" | "stderr">();
+  #feed: Feed | undefined;
 
   constructor(session: Session, task: Task, control: ExecControl) {
     this.#session = session;
@@ -88,6 +92,7 @@ class Follower {
       this.#signal();
       return await this.#loop();
     } finally {
+      this.#feed?.stop();
       unlisten();
       deafen?.();
       cancel.removeEventListener("abort", onCancel);
@@ -98,7 +103,8 @@ class Follower {
   async #start(): Promise<void> {
     const task = this.#task;
     const session = this.#session;
-    const inputBytes = await task.input(session, AbortSignal.any([this.#control.cancel, this.#control.detach]));
+    const { cancel, detach } = this.#control;
+    const inputBytes = task.liveInput ? "live" : await task.input(session, AbortSignal.any([cancel, detach]));
     if (inputBytes === undefined) return; // the news say why
     const again = !task.told.ever ? "never" : task.told.boot === undefined ? "unknown" : { boot: task.told.boot };
     if (!task.told.ever) task.told = { ever: true, by: session };
@@ -106,6 +112,7 @@ class Follower {
     session.send(calls.run({ ...task.call, inputBytes, again }));
     session.forget(FORGET_AT); // behind the start: it costs a fork
     this.#pollAt = performance.now() + POLL_MS;
+    if (task.liveInput) this.#feed = new Feed(session, this.#id, task.liveInput, (error) => this.#news.put({ kind: "failed", error }));
   }
 
   async #loop(): Promise<Followed> {
@@ -137,6 +144,8 @@ class Follower {
           return { kind: "detached" };
         case "over":
           return { kind: "cut", over: news.over };
+        case "failed":
+          throw news.error;
         case "frame": {
           const done = this.#hear(news.frame);
           if (done) return { kind: "done", outcome: done };
@@ -236,6 +245,9 @@ class Follower {
       case "closed":
         this.#conclude(frame.summary);
         if (frame.inline) this.#task.output.take(frame.inline);
+        return undefined;
+      case "fed":
+        this.#feed?.hear(frame);
         return undefined;
       case "tail":
         this.#task.output.takeTail(frame.stream, frame.slice, this.#final?.[frame.stream].total ?? 0);

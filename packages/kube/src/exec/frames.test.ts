@@ -77,6 +77,8 @@ const known: [string, string, Frame | object][] = [
     { kind: "state", state: { name: "error", why: "cwd" } },
   ],
   ["a tail", "T job.1 e 4\nlast", { kind: "tail", id: "job.1", stream: "stderr", slice: slice(0, "last") }],
+  ["how far input is", "I job.1 4 70\n", { kind: "fed", id: "job.1", fed: 4, taken: 70 }],
+  ["that there is no input", "I job.1 - -\n", { kind: "fed", id: "job.1", fed: null, taken: null }],
   ["a claim", "D job.1\n", { kind: "claimed", id: "job.1" }],
   ["a refusal", "E job.1 noclaim\n", { kind: "error", id: "job.1", why: "noclaim" }],
   ["a kill", "K job.1 left 12 13\n", { kind: "killed", id: "job.1", what: "left", pids: [12, 13] }],

@@ -36,6 +36,7 @@ export type Frame =
   | { kind: "exited"; id: string; exitCode: number; why: string | null; left: number; startedMs: number; endedMs: number }
   | { kind: "state"; id: string; state: RunState; summary: Summary; stdout: Slice; stderr: Slice }
   | { kind: "tail"; id: string; stream: "stdout" | "stderr"; slice: Slice }
+  | { kind: "fed"; id: string; fed: number | null; taken: number | null }
   | { kind: "claimed"; id: string }
   | { kind: "error"; id: string; why: string }
   | { kind: "killed"; id: string; what: "never" | "over" | "gone" | "left"; pids: number[] }
@@ -207,6 +208,8 @@ function parseWords(kind: string, words: Words): Body | undefined {
       const [id, stream, tail] = [words.word(), words.word(/^[oe]$/), slice(0, words.number())];
       return { frame: { kind: "tail", id, stream: stream === "o" ? "stdout" : "stderr", slice: tail }, slices: [tail] };
     }
+    case "I":
+      return { frame: { kind: "fed", id: words.word(), fed: words.numberOrNull(), taken: words.numberOrNull() }, slices: [] };
     case "D":
       return { frame: { kind: "claimed", id: words.word() }, slices: [] };
     case "E":

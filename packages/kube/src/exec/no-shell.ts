@@ -1,11 +1,12 @@
 // Commands in images without a shell: a plain kubectl exec. No journal, so its promises are weaker, and the outcome says so.
 import type { Channel, Exit, Failure, Open } from "../run.ts";
-import type { ExecControl, ExecOutcome, ExecRequest, Piece } from "./outcome.ts";
+import type { ExecControl, ExecOutcome, ExecRequest, LiveInput, Piece } from "./outcome.ts";
 import { lost } from "./verdict.ts";
 import { readEnd } from "./way.ts";
 
 const terminated = /^command terminated with exit code (\d{1,3})$/;
 const MAX_STDERR_LINE = 8192;
+const LIVE_PIECE_BYTES = 262_144;
 
 /** Runs an argv without the runner. A second attempt always ends as lost: nothing in the pod could tell what the first one did. */
 export async function runWithoutShell(
@@ -36,7 +37,7 @@ export async function runWithoutShell(
   const deafen = control.signals?.onMore(refuse);
   refuse();
   try {
-    void feed(channel, request.stdin);
+    void feed(channel, request);
     const offsets = { stdout: 0, stderr: 0 };
     const pumps = Promise.all([
       pump(channel, "stdout", request.maxOutputBytes, offsets, control),
@@ -106,15 +107,28 @@ function unknown(message: string, bytes: { stdout: number; stderr: number }): Ex
   return lost("outcome-unknown", message, false, bytes);
 }
 
-async function feed(channel: Channel, stdin: ExecRequest["stdin"]): Promise<void> {
+async function feed(channel: Channel, { stdin, liveStdin }: ExecRequest): Promise<void> {
   channel.stdin.on("error", () => undefined);
+  const given = stdin === undefined ? [] : stdin instanceof Uint8Array ? [stdin] : stdin;
   try {
-    for await (const chunk of stdin === undefined ? [] : stdin instanceof Uint8Array ? [stdin] : stdin) {
+    for await (const chunk of liveStdin ? piecesOf(liveStdin, channel) : given) {
       if (!channel.stdin.write(chunk)) await Promise.race([once(channel, "drain"), channel.ended]);
     }
     channel.stdin.end();
   } catch {
     channel.close(); // half an input must not look whole
+  }
+}
+
+async function* piecesOf(source: LiveInput, { ended }: Channel): AsyncGenerator<Uint8Array> {
+  const stopped = new AbortController();
+  void ended.then(() => stopped.abort());
+  for (let offset = 0; ;) {
+    const piece = await source.read(offset, LIVE_PIECE_BYTES, stopped.signal);
+    if (piece === null) return;
+    yield piece;
+    offset += piece.length;
+    source.taken(offset);
   }
 }
 

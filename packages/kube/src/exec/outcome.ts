@@ -16,6 +16,8 @@ export type ExecRequest = {
   env?: Readonly<Record<string, string>>;
   /** Is read anew for each try, so an iterable must give the same bytes again. */
   stdin?: Uint8Array | AsyncIterable<Uint8Array>;
+  /** In its place: standard input that may still be being written, fed while the command runs. */
+  liveStdin?: LiveInput;
   /** Counts in the pod, from the start of the command. */
   timeoutMs: number;
   /** Between TERM and KILL. */
@@ -30,6 +32,14 @@ export type ExecRequest = {
   from: { stdout: number; stderr: number };
   /** Only for images without a shell: takes kubectl's exit code 0 for the command's. */
   trustKubectl?: boolean;
+};
+
+/** Standard input that is fed to a command while it runs. */
+export type LiveInput = {
+  /** Bytes from an offset on, at most `maxBytes`: waits for the first of them; null at the end. A rejection ends the call with it. */
+  read(offset: number, maxBytes: number, signal: AbortSignal): Promise<Uint8Array | null>;
+  /** Everything before this offset is in the pod: it will not be read again. */
+  taken(offset: number): void;
 };
 
 /** What came of a command. Only `ended` carries an exit code, and only the journal's. */

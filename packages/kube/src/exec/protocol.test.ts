@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { plainCall } from "./local-shell.ts";
-import { calls, isRunId, PIECE_BYTES, type RunCall } from "./protocol.ts";
+import { calls, FEED_BYTES, isRunId, PIECE_BYTES, type RunCall } from "./protocol.ts";
 
 const text = fc.string({ unit: "binary" }).filter((one) => !one.includes("\0"));
 const name = fc.string({ unit: "binary", minLength: 1 }).filter((one) => !/[\0=]/.test(one));
@@ -34,6 +34,9 @@ describe("a call", () => {
     ["kill", calls.kill("job.1", "timeout", 1000), "{ kil job.1 timeout 1000; }\n"],
     ["forget", calls.forget(["a.1", "b.2"]), "{ forget a.1 b.2; }\n"],
     ["ping", calls.ping(7), "{ ping 7; }\n"],
+    ["feed", calls.feed("job.1", 3, Buffer.from("a\\b'c\0")), "{ feed job.1 3 6 'a\\\\b'\\''c\\0000'; }\n"],
+    ["the end of input", calls.feed("job.1", 9, Buffer.alloc(0)), "{ feed job.1 9 0 ''; }\n"],
+    ["fed", calls.fed("job.1"), "{ fed job.1; }\n"],
     ["put", calls.put("job.1", 3, Buffer.from("a\\b'c\0d\n")), "{ put job.1 3 'a\\\\b'\\''c\\0000d\n'; }\n"],
     [
       "run",
@@ -105,6 +108,8 @@ describe("what is not a call", () => {
       for (const call of [
         () => calls.get(bad, 0, 0, 0),
         () => calls.put(bad, 0, Buffer.alloc(0)),
+        () => calls.feed(bad, 0, Buffer.alloc(0)),
+        () => calls.fed(bad),
         () => calls.tail(bad, "o"),
         () => calls.kill(bad, "cancel", 0),
         () => calls.forget([bad]),
@@ -120,6 +125,7 @@ describe("what is not a call", () => {
         () => calls.get("a.1", 0, bad, 0),
         () => calls.get("a.1", 0, 0, bad),
         () => calls.put("a.1", bad, Buffer.alloc(0)),
+        () => calls.feed("a.1", bad, Buffer.alloc(0)),
         () => calls.kill("a.1", "cancel", bad),
         () => calls.boot("n", bad, 1, []),
         () => calls.ping(bad),
@@ -133,6 +139,7 @@ describe("what is not a call", () => {
 
   it("a piece of input that is too long", () => {
     expect(() => calls.put("a.1", 0, new Uint8Array(PIECE_BYTES + 1))).toThrow(RangeError);
+    expect(() => calls.feed("a.1", 0, new Uint8Array(FEED_BYTES + 1))).toThrow(RangeError);
     expect(calls.put("a.1", 0, new Uint8Array(PIECE_BYTES)).length).toBeGreaterThan(PIECE_BYTES);
   });
 });

@@ -14,8 +14,8 @@ export type RunCall = {
   capBytes: number;
   /** Up to this many bytes of output come with the last frame. */
   inlineBytes: number;
-  /** How many bytes were put as standard input before. */
-  inputBytes: number;
+  /** How many bytes were put as standard input before; or it is still being written, and fed while the command runs. */
+  inputBytes: number | "live";
   /** End every other run of the pod first. */
   alone: boolean;
   /** What is known of an earlier call: none, the BOOT it met, or nothing. */
@@ -30,6 +30,9 @@ export type RunCall = {
 
 /** Pieces of standard input are at most this long. */
 export const PIECE_BYTES = 32 * 1024;
+
+/** Pieces fed to a running command are at most this long: each costs the pod two forks. */
+export const FEED_BYTES = 64 * 1024;
 
 const idPattern = /^[A-Za-z0-9._-]{1,128}$/;
 const wordPattern = /^[A-Za-z0-9-]{1,64}$/;
@@ -59,7 +62,7 @@ export const calls = {
       number(call.graceMs),
       number(Math.max(1, Math.ceil(call.capBytes / 512))),
       number(call.inlineBytes),
-      number(call.inputBytes),
+      call.inputBytes === "live" ? "live" : number(call.inputBytes),
       call.alone ? "1" : "0",
       again(call.again),
       quote(call.cwd),
@@ -73,10 +76,15 @@ export const calls = {
   /** A piece of standard input; `offset` 0 begins anew. As printf's %b text, because that can say NUL. */
   put: (run: string, offset: number, piece: Uint8Array) => {
     if (piece.length > PIECE_BYTES) throw new RangeError(`a piece of standard input is at most ${PIECE_BYTES} bytes`);
-    const text = Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString("latin1");
-    const escaped = text.replaceAll("\\", "\\\\").replaceAll("\0", "\\0000").replaceAll("'", `'\\''`);
-    return Buffer.from(`{ put ${id(run)} ${number(offset)} '${escaped}'; }\n`, "latin1");
+    return Buffer.from(`{ put ${id(run)} ${number(offset)} ${printable(piece)}; }\n`, "latin1");
   },
+
+  /** A piece of standard input for a command that runs; an empty one is the end. Taken only at the offset that the pod is at. */
+  feed: (run: string, offset: number, piece: Uint8Array) => {
+    if (piece.length > FEED_BYTES) throw new RangeError(`a piece of standard input is at most ${FEED_BYTES} bytes`);
+    return Buffer.from(`{ feed ${id(run)} ${number(offset)} ${piece.length} ${printable(piece)}; }\n`, "latin1");
+  },
+  fed: (run: string) => line(["fed", id(run)]),
 
   get: (run: string, stdout: number, stderr: number, maxBytes: number) =>
     line(["get", id(run), number(stdout), number(stderr), number(maxBytes)]),
@@ -86,6 +94,12 @@ export const calls = {
   forget: (runs: readonly string[]) => line(["forget", ...runs.map(id)]),
   ping: (n: number) => line(["ping", number(n)]),
 };
+
+// printf's %b text in quotes: as latin1, it stands for any bytes.
+function printable(piece: Uint8Array): string {
+  const text = Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString("latin1");
+  return `'${text.replaceAll("\\", "\\\\").replaceAll("\0", "\\0000").replaceAll("'", `'\\''`)}'`;
+}
 
 function line(words: readonly string[]): Buffer {
   return Buffer.from(`{ ${words.join(" ")}; }\n`);

@@ -14,7 +14,9 @@
 #   e WHY          not started         x RC LEFT MS       the command ended; LEFT processes of it live on
 #   z OUT ERR OUTALL ERRALL OUTTAIL ERRTAIL SURE          both streams closed: bytes kept, true totals, kept tails
 # ID.sN: what became of signal N; written before it is sent, so that it is sent once.
-# ID.o ID.e: output; ID.o.t: last bytes of one that outgrew its cap; ID.k: why we killed it; ID.in: standard input.
+# ID.o ID.e: output; ID.o.t: last bytes of one that outgrew its cap; ID.k: why we killed it; ID.SESSION.in: standard input.
+# Input that is still being written (INPUT live) comes as pieces, ID.SESSION.OFFSET.in. Their records go through ID.f, a FIFO, to the
+# feeder, which copies them into ID.q, the command's standard input. ID.h: bytes taken in so far; ID.i: bytes fed so far.
 # r/SLOT names what runs (emptied when the command ends), f/SLOT what still holds a slot's FIFOs (emptied when they closed).
 #
 # Rules that look like style and are not:
@@ -209,6 +211,8 @@ reap() {
     [ $q_ms -lt $q_hard ] || { q_end=left; return; }
   done
   q_end=gone
+  # Its feeder is no part of it, and waits for ever if the handler is gone.
+  [ ! -p "$q_j/$1.f" ] || { echo - 1<>"$q_j/$1.f"; rm -f "$q_j/$1.f" "$q_j/$1.q"; }
 }
 
 # ---- a run's own processes --------------------------------------------------------------------------------------------
@@ -217,7 +221,7 @@ reap() {
 # (cap, full disk): EFBIG instead of a death by SIGXFSZ, which would leave a core file.
 pump() {
   if [ "$1" = o ]; then exec <&8; else exec <&9; fi
-  exec >>"$q_j/$q_id.$1" 3>&- 4>&- 5>&- 8<&- 9<&-
+  exec >>"$q_j/$q_id.$1" 3>&- 4>&- 5>&- 6>&- 7<&- 8<&- 9<&-
   cd /
   trap '' XFSZ
   ulimit -f "$q_cap"
@@ -293,7 +297,8 @@ relief() {
 # `&`: bash can undo that, for the others GNU env does where it is present. Values reach the environment through env only:
 # assigning OPTIND or UID here would end some shells.
 launch() {
-  exec <"$q_stdin" >&4 2>&5 3>&- 4>&- 5>&- 8<&- 9<&-
+  if [ "$q_stdin" ]; then exec <"$q_stdin"; else exec <&7; fi
+  exec >&4 2>&5 3>&- 4>&- 5>&- 6>&- 7<&- 8<&- 9<&-
   trap - PIPE INT QUIT
   export PODQ_RUN="$q_token"
   if [ "$q_int" ]; then
@@ -303,6 +308,49 @@ launch() {
   fi
   [ ! "$q_setsid" ] || set -- setsid -- "$@"
   exec "$@"
+}
+
+# A number that another process may read at any time: it stands twice and has always as many digits. Being written over while it
+# is read, byte by byte, it may be taken for a smaller one, but never for a larger.
+mark() { echo $((1000000000000000 + $2)) $((1000000000000000 + $2)) 1<>"$1"; }
+marked() {
+  read -r q_1 q_2 <"$1" && [ "$q_1" = "$q_2" ] || return 1
+  q_n=$((q_1 - 1000000000000000))
+}
+
+# Feeds a command whose input is still being written, a piece for each record. What was fed before is passed over: two sessions may
+# have sent the same bytes, cut in other places. Ends at the end of the input, or when nobody reads it.
+feeder() {
+  exec >&6 6<>"$q_j/$q_id.f" 3>&- 4>&- 5>&- 7<&- 8<&- 9<&-
+  cd /
+  q_fed=0
+  mark "$q_j/$q_id.i" 0 || exit 255
+  while read -r q_at q_len q_by <&6; do
+    [ "$q_at" != - ] || exit 0
+    q_piece=$q_j/$q_id.$q_by.$q_at.in
+    q_n=$((q_at + q_len - q_fed))
+    if [ "$q_len" = 0 ]; then
+      [ "$q_at" != $q_fed ] || break
+    elif [ "$q_at" -le $q_fed ] && [ $q_n -gt 0 ]; then
+      if [ $q_n = "$q_len" ]; then LC_ALL=C cat "$q_piece"; else tail -c $q_n "$q_piece"; fi || exit
+      q_fed=$((q_fed + q_n))
+      mark "$q_j/$q_id.i" $q_fed
+    fi
+    rm -f "$q_piece"
+  done
+  rm -f "$q_j/$q_id.f"
+}
+
+# The command has ended, and what feeds it goes, by a signal that nobody else would choose. A feeder that was killed in another way
+# gave the command half an input for a whole one.
+starve() {
+  kill -USR1 "$q_feed"
+  wait "$q_feed"
+  case $? in
+  0 | 1 | 138) ;;
+  *) [ -s "$q_j/$q_id.k" ] || echo stdin >"$q_j/$q_id.k" ;;
+  esac
+  rm -f "$q_j/$q_id.f" "$q_j/$q_id.q" "$q_j/$q_id.h" "$q_j/$q_id.i" "$q_j/$q_id".*.in
 }
 
 # Ends a handler whose command was not started.
@@ -326,14 +374,21 @@ handle() {
   shift
   cd "${q_cwd:-$q_home}" || refuse cwd
   unset OLDPWD
-  q_stdin=/dev/null
-  if [ "$q_input" -gt 0 ]; then
+  q_stdin=/dev/null q_feed=''
+  if [ "$q_input" = live ]; then
+    q_stdin=''
+    mark "$q_j/$q_id.h" 0 && mkfifo "$q_j/$q_id.f" "$q_j/$q_id.q" || refuse noclaim
+  elif [ "$q_input" -gt 0 ]; then
     q_stdin=$q_j/$q_id.$q_sess.in
     size "$q_stdin"
     [ "$q_n" = "$q_input" ] || refuse stdin
   fi
   exec 6<>"$q_f/$q_slot.o" 4>"$q_f/$q_slot.o" 8<"$q_f/$q_slot.o" 6>&-
   exec 6<>"$q_f/$q_slot.e" 5>"$q_f/$q_slot.e" 9<"$q_f/$q_slot.e" 6>&-
+  if [ ! "$q_stdin" ]; then
+    exec 6<>"$q_j/$q_id.q" 7<"$q_j/$q_id.q"
+    exec 6>"$q_j/$q_id.q"
+  fi
   [ ! -e "$q_j/$q_id.k" ] || refuse killed
   clock
   q_t0=$q_ms
@@ -344,12 +399,17 @@ handle() {
   q_po=$!
   pump e &
   q_pe=$!
-  exec 4>&- 5>&-
+  if [ ! "$q_stdin" ]; then
+    feeder &
+    q_feed=$!
+  fi
+  exec 4>&- 5>&- 6>&- 7<&-
   record "$q_id" "p $q_lead $q_po $q_pe $q_t0"
   wait "$q_lead"
   q_rc=$?
   clock
   q_t1=$q_ms
+  [ ! "$q_feed" ] || starve
   [ ! -s "$q_j/$q_id.k" ] || quiet
   leave
   record "$q_id" "x $q_rc $q_left $q_t1"
@@ -459,8 +519,29 @@ put() {
   fi
 }
 
+# feed ID OFFSET LENGTH TEXT: a piece of standard input for a command that runs; LENGTH 0 is its end. It is taken only right behind
+# the last one, so that a late or a double piece does no harm, and told to the feeder when it is whole. The shell must not block:
+# a FIFO opened both ways needs no reader, and what the client has out is less than it holds.
+feed() {
+  [ -p "$q_j/$1.f" ] && marked "$q_j/$1.h" && [ $q_n = "$2" ] || return 0
+  [ "$3" = 0 ] || printf %b "$4" >"$q_j/$1.$q_sess.$2.in" || return 0
+  echo "$2 $3 $q_sess" 1<>"$q_j/$1.f"
+  mark "$q_j/$1.h" $(($2 + $3))
+}
+
+# fed ID: how much of its standard input a running command has been fed, and how much was taken in. Nothing before its feeder is
+# there, and after the end.
+fed() {
+  q_fed=- q_taken=-
+  if [ -p "$q_j/$1.f" ] && marked "$q_j/$1.i"; then
+    q_3=$q_n
+    if marked "$q_j/$1.h"; then q_fed=$q_3 q_taken=$q_n; fi
+  fi
+  say I "$1" $q_fed $q_taken
+}
+
 # run ID TOKEN DEADLINE GRACE CAP INLINE INPUT ALONE AGAIN CWD NFENCE ID... NENV K=V... ARGV...
-# DEADLINE: seconds; GRACE: ms; CAP: 512-byte blocks a stream; INPUT: bytes put before; AGAIN: 0, or what is known of an earlier
+# DEADLINE: seconds; GRACE: ms; CAP: 512-byte blocks a stream; INPUT: bytes put before, or live; AGAIN: 0, or what is known of an earlier
 # call (BOOT, or 1): then a journal that dies with the container cannot tell "never claimed" from "forgotten", and nothing starts.
 run() {
   q_id=$1 q_token=$2 q_deadline=$3 q_grace=$4 q_cap=$5 q_inline=$6 q_input=$7 q_alone=$8 q_again=$9

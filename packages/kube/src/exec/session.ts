@@ -174,7 +174,7 @@ export class Session {
   #take(frame: Frame): void {
     if (this.#phase === "over") return;
     if ("id" in frame) {
-      if (frame.kind === "state" || frame.kind === "tail") this.#answered();
+      if (frame.kind === "state" || frame.kind === "tail" || frame.kind === "fed") this.#answered();
       this.#listeners.get(frame.id)?.({ kind: "frame", frame });
     } else if (frame.kind === "ready" && this.#phase === "opening") {
       this.#phase = next(this.#phase, "greeted");

@@ -1,12 +1,13 @@
 // What the cluster suites of exec stand on. Not exported from the package.
 import { readdirSync, readFileSync } from "node:fs";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
 import { createHostKeys, createPool, loadKey, type Pool } from "@podq/ssh";
 import { containerName, deploymentOf } from "../manifest.ts";
 import type { PodIdentity } from "../names.ts";
 import { eventually, type ClusterFixture } from "../testing.ts";
 import type { Execs } from "./exec.ts";
-import type { ExecOutcome, ExecRequest, ExecTarget, Piece } from "./outcome.ts";
+import type { ExecOutcome, ExecRequest, ExecTarget, LiveInput, Piece } from "./outcome.ts";
 
 /** Takes a run's output, and throws when a byte comes twice, out of order, or is skipped; `gap` allows the one of a capped stream. */
 class Ear {
@@ -82,6 +83,40 @@ export async function createdPod(on: ClusterFixture, identity: PodIdentity): Pro
   const spec = on.spec({ resources: { memory: "128Mi", cpu: "1", memoryRequests: "10Mi", cpuRequests: "5m" } });
   const { namespace, podName, podUid } = await on.pods.create(identity, spec, { timeoutMs: 60_000 });
   return { namespace, pod: podName!, podUid: podUid! };
+}
+
+/** Input that grows by hand. Remembers how much was read and how much taken, and throws if that is read again. */
+export class Source implements LiveInput {
+  bytes: Buffer = Buffer.alloc(0);
+  ended = false;
+  takenTo = 0;
+  furthest = 0;
+  #more = Promise.withResolvers<void>();
+
+  async read(offset: number, maxBytes: number, signal: AbortSignal): Promise<Uint8Array | null> {
+    if (offset < this.takenTo) throw new Error(`${offset} was taken: ${this.takenTo}`);
+    while (!signal.aborted) {
+      if (offset < this.bytes.length) {
+        const piece = this.bytes.subarray(offset, offset + maxBytes);
+        this.furthest = Math.max(this.furthest, offset + piece.length);
+        return piece;
+      }
+      if (this.ended) return null;
+      await Promise.race([this.#more.promise, delay(1000)]);
+    }
+    throw signal.reason as Error;
+  }
+
+  taken(offset: number): void {
+    this.takenTo = Math.max(this.takenTo, offset);
+  }
+
+  write(bytes: Uint8Array | string, ended = false): void {
+    this.bytes = Buffer.concat([this.bytes, Buffer.from(bytes)]);
+    this.ended = ended;
+    this.#more.resolve();
+    this.#more = Promise.withResolvers();
+  }
 }
 
 type PodTemplate = { containers: [{ volumeMounts: object[]; securityContext: object }]; volumes: object[] };

@@ -34,6 +34,10 @@ describe("a run that ended", () => {
     expect("why" in outcome).toBe("why" in expected);
   });
 
+  it("is lost if its input was broken off in the pod, whatever its code", () => {
+    expect(conclude({ exitCode: 0, why: "stdin" })).toMatchObject({ kind: "lost", code: "outcome-unknown", settled: true });
+  });
+
   it("is truncated if a byte was not kept, and says when the totals are a lower bound", () => {
     expect(conclude({ stdout: { kept: 5, total: 9, tail: 2 } })).toMatchObject({ truncated: true, stdoutBytes: 9 });
     expect(conclude({ atLeast: true })).toMatchObject({ truncated: true, atLeast: true });

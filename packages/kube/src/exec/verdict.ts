@@ -9,6 +9,11 @@ export type Why = "timeout" | "cancel" | "fence";
 export function ended(summary: Summary, wallMs: (uptimeMs: number) => number, weaker: readonly string[], left: number): ExecOutcome {
   const { exitCode, stdout, stderr, atLeast } = summary;
   if (exitCode === null) throw new TypeError("the journal has no end of this run");
+  if (summary.why === "stdin")
+    return lost("outcome-unknown", "what fed its standard input was killed in the pod: it may have taken half of it for the whole", true, {
+      stdout: stdout.total,
+      stderr: stderr.total,
+    });
   const why = summary.why === null ? undefined : summary.why === "timeout" ? "timeout" : "cancel";
   const signal = why && ({ 143: "SIGTERM", 137: "SIGKILL" } as const)[exitCode];
   return {
