@@ -63,6 +63,7 @@ async function wire(config: WorkerConfig, log: Logger, started: AsyncDisposableS
     installation: config.installation,
     host: { name: "default", address: host, port, username },
     accessHost: config.accessHost,
+    journal: config.journalSize,
   };
   const handlersOf = (line: Line): Executor["handlers"] => ({
     create: createHandler(store, pods, place),

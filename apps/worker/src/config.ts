@@ -32,6 +32,10 @@ const schema = z.object({
   PODQ_SESSIONS: wholeNumber("a number of sessions", 64, 1, 512),
   PODQ_SESSION_COMMANDS: wholeNumber("a number of commands", 32, 1, 256),
   PODQ_SESSION_IDLE_MS: milliseconds(60_000),
+  PODQ_JOURNAL_SIZE: z
+    .string()
+    .regex(/^[1-9]\d{0,3}Gi$/, { error: "must be whole Gi, like 1Gi: less would not hold what may run at once" })
+    .default("1Gi"),
   PODQ_LEASE_MS: milliseconds(10_000, 500),
   PODQ_STALL_CHECK_MS: milliseconds(5_000),
   PODQ_SWEEP_MS: milliseconds(5_000),
@@ -66,6 +70,8 @@ export type WorkerConfig = Readonly<{
   concurrency: number;
   /** Kept sessions at once, commands at once in one of them, and how long one is kept without a command. */
   sessions: Readonly<{ max: number; commands: number; idleMs: number }>;
+  /** Size limit of the volume in each pod that holds the journal of its execs. */
+  journalSize: string;
   leaseMs: number;
   stallCheckMs: number;
   sweepMs: number;
@@ -113,6 +119,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     logLevel: c.PODQ_LOG_LEVEL,
     concurrency: c.PODQ_CONCURRENCY,
     sessions: Object.freeze({ max: c.PODQ_SESSIONS, commands: c.PODQ_SESSION_COMMANDS, idleMs: c.PODQ_SESSION_IDLE_MS }),
+    journalSize: c.PODQ_JOURNAL_SIZE,
     leaseMs: c.PODQ_LEASE_MS,
     stallCheckMs: c.PODQ_STALL_CHECK_MS,
     sweepMs: c.PODQ_SWEEP_MS,

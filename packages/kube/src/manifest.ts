@@ -17,6 +17,8 @@ export type PodSpec = {
   resources: Resources;
   /** Size limit of /workspace; a pod that exceeds it is evicted. Default 10Gi. */
   storage?: string;
+  /** Size limit of the exec journal's volume; a pod over it is evicted. Default 1Gi, which any set of execs at once fits. */
+  journal?: string;
 };
 
 /** How this start of the pod goes: `start` numbers its template, so that a pod of an earlier start is known as such. */
@@ -30,7 +32,7 @@ export const minReadySeconds = 2;
 
 const DEFAULT_USER = 1000;
 const DEFAULT_STORAGE = "10Gi";
-const JOURNAL_SIZE = "1Gi";
+const DEFAULT_JOURNAL = "1Gi";
 const PORT = 8080;
 
 /**
@@ -92,7 +94,7 @@ export function deploymentOf(identity: PodIdentity, spec: PodSpec, options: Star
           containers: [containerOf(spec)],
           volumes: [
             { name: "workspace", emptyDir: { sizeLimit: spec.storage ?? DEFAULT_STORAGE } },
-            { name: "podq", emptyDir: { sizeLimit: JOURNAL_SIZE } },
+            { name: "podq", emptyDir: { sizeLimit: spec.journal ?? DEFAULT_JOURNAL } },
           ],
         },
       },

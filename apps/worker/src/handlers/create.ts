@@ -9,7 +9,16 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
   return async ({ job, pod, hold, log }) => {
     const { image, resources, env, command, user, storage, timeoutMs } = job.params as Params<"create">;
     const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs };
-    const spec = { image, resources, env: env ?? {}, labels: job.labels, user, storage, ...(command === undefined ? {} : { command }) };
+    const spec = {
+      image,
+      resources,
+      env: env ?? {},
+      labels: job.labels,
+      user,
+      storage,
+      journal: place.journal,
+      ...(command === undefined ? {} : { command }),
+    };
     const next = (generation: number, found?: NewPod["identity"]): NewPod => newPod(job, place, generation, { image, resources }, found);
 
     let record = await currentGeneration(store, pods, job, pod, next, control);

@@ -2,8 +2,8 @@ import { ownerParts } from "@podq/jobs";
 import { podNames, type KubeCode, type KubeError, type PodObservation } from "@podq/kube";
 import type { JobDocument, NewPod, PodDocument, PodPatch } from "@podq/store";
 
-/** Where this worker's pods are, and how they are reached. */
-export type Place = { installation: string; host: PodDocument["host"]; accessHost: string | undefined };
+/** Where this worker's pods are, how they are reached, and the size of their journals. */
+export type Place = { installation: string; host: PodDocument["host"]; accessHost: string | undefined; journal: string };
 
 /** Which pod a job is about, before it has a generation. */
 export function keyOf(job: JobDocument): { kind: "project" | "conversation"; id: string; name: string } {
