@@ -21,9 +21,13 @@ export type Scene = {
   /** Resources that many pods fit into. */
   small: { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
   /** Runs `podq ARGS` to its end; `env` is on top of the scene's own. */
-  cli: (args: readonly string[], env?: Record<string, string>, stdin?: string) => Promise<Ran>;
+  cli: (args: readonly string[], env?: Record<string, string>, stdin?: string | Uint8Array) => Promise<Ran>;
+  /** Starts `podq ARGS`, for the test to talk to. */
+  start: (args: readonly string[]) => ChildProcess;
   /** Runs a TypeScript module of a service that uses the SDK. */
   service: (code: string) => Promise<Ran>;
+  /** Starts such a module, for the test to end; it is given the scene's settings in its environment. */
+  startService: (code: string) => ChildProcess;
   /** Starts `podq worker`, and resolves when it is ready, with what it had logged by then. */
   startWorker: (env?: Record<string, string>) => Promise<ChildProcess & { log: string }>;
   stop: () => Promise<void>;
@@ -68,7 +72,9 @@ export async function setScene(): Promise<Scene> {
     installation,
     small: { memory: "64Mi", cpu: "200m", memoryRequests: "10Mi", cpuRequests: "5m" },
     cli: async (args, extra, stdin = "") => finish(node([main, ...args], extra), stdin),
+    start: (args) => node([main, ...args]),
     service: async (code) => finish(node(["--input-type=module-typescript", "-e", code]), ""),
+    startService: (code) => node(["--input-type=module-typescript", "-e", code]),
     async startWorker(extra) {
       const worker = node([main, "worker"], extra);
       workers.push(worker);
@@ -92,7 +98,7 @@ export async function setScene(): Promise<Scene> {
   };
 }
 
-async function finish(child: ChildProcess, stdin: string): Promise<Ran> {
+async function finish(child: ChildProcess, stdin: string | Uint8Array): Promise<Ran> {
   child.stdin?.end(stdin);
   const [stdout, stderr] = await Promise.all([text(child.stdout!), text(child.stderr!), once(child, "close")]);
   return { code: child.exitCode, stdout, stderr };

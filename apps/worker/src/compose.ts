@@ -1,6 +1,7 @@
 import { createExecs, createPods, type ExecEvent, type Open, type Run } from "@podq/kube";
 import type { Line } from "@podq/client/line";
 import { createHostKeys, createPool, loadKey, SshError } from "@podq/ssh";
+import type { Listener } from "@podq/queue";
 import { openStore } from "@podq/store";
 import type { Logger } from "pino";
 import { ConfigError, type WorkerConfig } from "./config.ts";
@@ -65,9 +66,9 @@ async function wire(config: WorkerConfig, log: Logger, started: AsyncDisposableS
     accessHost: config.accessHost,
     journal: config.journalSize,
   };
-  const handlersOf = (line: Line): Executor["handlers"] => ({
+  const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => ({
     create: createHandler(store, pods, place),
-    exec: execHandler({ store, line, pods, execs, place }),
+    exec: execHandler({ store, line, listener, pods, execs, place, silenceMs: config.stdinSilenceMs }),
     delete: deleteHandler(store, pods, place),
   });
   const engine = started.adopt(await startEngine(config, store, handlersOf, log, metrics.observer), async (one) => one.stop());

@@ -39,6 +39,7 @@ const schema = z.object({
   PODQ_LEASE_MS: milliseconds(10_000, 500),
   PODQ_STALL_CHECK_MS: milliseconds(5_000),
   PODQ_SWEEP_MS: milliseconds(5_000),
+  PODQ_STDIN_SILENCE_MS: milliseconds(60_000, 1_000),
   PODQ_GRACE_MS: milliseconds(30_000, 0),
   PODQ_METRICS_PORT: wholeNumber("a port", 0, 0, 65_535),
   PODQ_METRICS_HOST: text.default("127.0.0.1"),
@@ -75,6 +76,8 @@ export type WorkerConfig = Readonly<{
   leaseMs: number;
   stallCheckMs: number;
   sweepMs: number;
+  /** How long the writer of a streamed stdin may not be heard of. */
+  stdinSilenceMs: number;
   graceMs: number;
   /** Where `/metrics` is served; null: nowhere. */
   metrics: Readonly<{ host: string; port: number }> | null;
@@ -123,6 +126,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     leaseMs: c.PODQ_LEASE_MS,
     stallCheckMs: c.PODQ_STALL_CHECK_MS,
     sweepMs: c.PODQ_SWEEP_MS,
+    stdinSilenceMs: c.PODQ_STDIN_SILENCE_MS,
     graceMs: c.PODQ_GRACE_MS,
     metrics: c.PODQ_METRICS_PORT === 0 ? null : Object.freeze({ host: c.PODQ_METRICS_HOST, port: c.PODQ_METRICS_PORT }),
     retentionMs: c.PODQ_RETENTION_MS,

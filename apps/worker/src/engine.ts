@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { createLine, type Line } from "@podq/client/line";
-import { connectRedis, createDispatcher, openListener, startConsumer, type Consumer } from "@podq/queue";
+import { connectRedis, createDispatcher, openListener, startConsumer, type Consumer, type Listener } from "@podq/queue";
 import type { Store } from "@podq/store";
 import type { Logger } from "pino";
 import type { WorkerConfig } from "./config.ts";
@@ -24,7 +24,7 @@ export type Engine = {
 export async function startEngine(
   config: EngineConfig,
   store: Store,
-  handlersOf: (line: Line) => Executor["handlers"],
+  handlersOf: (line: Line, listener: Listener) => Executor["handlers"],
   log: Logger,
   observer?: Pick<Observer, "attempt" | "swept">,
 ): Promise<Engine> {
@@ -40,7 +40,17 @@ export async function startEngine(
   const listener = openListener(redisUrl, prefix);
   await listener.onOrder(({ jobId }) => leases.look(jobId));
 
-  const executor: Executor = { store, line, leases, consumer: () => consumer, handlers: handlersOf(line), worker, leaseMs, log, observer };
+  const executor: Executor = {
+    store,
+    line,
+    leases,
+    consumer: () => consumer,
+    handlers: handlersOf(line, listener),
+    worker,
+    leaseMs,
+    log,
+    observer,
+  };
   const consumer: Consumer = startConsumer({
     redis,
     prefix,

@@ -119,7 +119,7 @@ async function waitInLine({ line, store }: Executor, job: JobDocument): Promise<
 
 // Somebody else has the job or its pod, or it is not due, or its time is over: the record says which.
 async function unclaimed({ store, line }: Executor, id: string): Promise<Disposition> {
-  await Promise.all((await store.jobs.expire(1, id)).map(async (job) => Promise.all([line.nudge(job._id), line.wakeNext(job.podKey)])));
+  await Promise.all((await store.jobs.expire(1, id)).map(async (job) => line.expired(job)));
   const job = await store.jobs.get(id);
   if (job === null) return { kind: "done", value: { jobId: id, state: "failed", code: "not-found" } };
   if (isTerminal(job.state)) return { kind: "done", value: summaryOf(job) };

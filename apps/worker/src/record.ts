@@ -45,7 +45,7 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
         `there is no kind of job ${JSON.stringify(kind.slice(0, 100))}; the name of a BullMQ job is its kind`,
       );
     const request: JobRequest = parseRequest(kind, data);
-    if (request.stdin !== null) await store.input.put(jobId, request.stdin);
+    if (request.stdin instanceof Uint8Array) await store.input.put(jobId, request.stdin);
     return { kind: "job", job: (await store.jobs.insert(jobId, request, { dispatchId })).job };
   } catch (error) {
     const code = refusalCode(error);

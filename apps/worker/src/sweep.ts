@@ -28,7 +28,7 @@ export function startSweeper({ store, line, worker, everyMs, log, observer }: Sw
     const expired = await store.jobs.expire(expiredAtOnce);
     for (const job of expired) {
       log.warn({ job: job._id, pod: job.podKey }, "its deadline passed before it could run");
-      await Promise.all([line.nudge(job._id), line.wakeNext(job.podKey)]);
+      await line.expired(job);
     }
     const stranded = await store.jobs.stranded();
     observer?.swept({ stranded: stranded.length, expired: expired.length });

@@ -3,6 +3,7 @@ import { connectRedis, createDispatcher, openListener, type Listener } from "@po
 import { openStore, ownerPrefix, toPodRecord, type PodRecord, type Store } from "@podq/store";
 import { createLine, type Line } from "./dispatch.ts";
 import { asPodqError } from "./errors.ts";
+import { createFeeds, type Feeds } from "./feed.ts";
 import { jobHandle, type Job } from "./job.ts";
 import { podHandle, type Pod, type PodAddress } from "./pod.ts";
 import { toJobStatus, type JobStatus } from "./status.ts";
@@ -18,7 +19,7 @@ export type ConnectOptions = {
 };
 
 /** What the handles of pods and jobs work with. */
-export type Context = { store: Store; line: Line; listener: Listener };
+export type Context = { store: Store; line: Line; listener: Listener; feeds: Feeds };
 
 /** Which pods to list: all of an owner's, those in one status, those with all the labels. */
 export type PodsFilter = { project?: string; conversation?: string; status?: PodStatus; labels?: Record<string, string> };
@@ -36,6 +37,7 @@ export type Podq = AsyncDisposable & {
   pods: (filter?: PodsFilter) => AsyncIterable<PodRecord>;
   /** Jobs, newest first. */
   jobs: (filter?: JobsFilter) => AsyncIterable<Job & { readonly at: JobStatus }>;
+  /** Closes the connections. Cancels the jobs whose standard input this process was still writing. */
   close: () => Promise<void>;
 };
 
@@ -56,9 +58,11 @@ export async function connect(options: ConnectOptions): Promise<Podq> {
   const store = opened.value;
   const dispatcher = createDispatcher(connected.value, prefix);
   const listener = openListener(redisUrl, prefix);
-  const context: Context = { store, line: createLine(store, dispatcher, onLag), listener };
+  const line = createLine(store, dispatcher, onLag);
+  const context: Context = { store, line, listener, feeds: createFeeds(store, line, listener) };
 
   const close = async (): Promise<void> => {
+    await context.feeds.close();
     listener.close();
     await dispatcher.close();
     await store.close();

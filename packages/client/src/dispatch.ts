@@ -1,3 +1,4 @@
+export { watchJob, type Watch } from "./watch.ts";
 import type { SignalName } from "@podq/jobs";
 import type { Dispatcher } from "@podq/queue";
 import type { JobDocument, Store } from "@podq/store";
@@ -15,7 +16,7 @@ export type OnLag = (error: unknown, jobId: string) => void;
  *   enqueue: look, insert.       nobody before -> add.   behind others -> park, look again, wake if the turn came meanwhile
  *   end:     save, then look.    wake each job that may run now
  */
-export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, onLag: OnLag) {
+export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dispatcher, onLag: OnLag) {
   const lagging = async (jobId: string, work: () => Promise<void>): Promise<void> => {
     try {
       await work();
@@ -51,11 +52,20 @@ export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, o
     /** Tells the followers of a job to read it again. */
     nudge: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(jobId)),
 
+    /** Tells who writes or reads a job's standard input that there is more of it, or more room. */
+    nudgeInput: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(inputNudges(jobId))),
+
     /** Asks for a signal to a running exec's command, and tells its worker at once. Returns the signal's number; null: no such exec runs. */
     async signal(id: string, signal: SignalName): Promise<number | null> {
       const n = await store.jobs.signal(id, signal);
       if (n !== null) await lagging(id, async () => dispatcher.order({ jobId: id, order: "signal" }));
       return n;
+    },
+
+    /** What follows on a job's end in the line, by its deadline. */
+    async expired(job: JobDocument): Promise<void> {
+      if (job.stdinBytes !== null) await store.input.remove(job._id);
+      await Promise.all([this.nudge(job._id), wakeNext(job.podKey)]);
     },
 
     /** Asks for a job's end, and tells its worker at once. Null: there is no such job. */
@@ -67,10 +77,18 @@ export function createLine(store: Pick<Store, "jobs">, dispatcher: Dispatcher, o
         else if (job.state === "queued") await dispatcher.wake(dispatchOf(job));
         await dispatcher.nudge(id);
       });
-      if (job.state === "cancelled") await wakeNext(job.podKey);
+      if (job.state === "cancelled") {
+        if (job.stdinBytes !== null) await store.input.remove(id);
+        await wakeNext(job.podKey);
+      }
       return job;
     },
   };
+}
+
+/** Where a job's input is nudged about: apart from the job, whose followers would all read it again. */
+export function inputNudges(jobId: string): string {
+  return `${jobId}:stdin`;
 }
 
 /** Whether the job is one that clears its line: it is brought to a worker at once, which cancels what is before it. */

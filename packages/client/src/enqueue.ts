@@ -16,15 +16,14 @@ export async function enqueue(
   store: Store,
   line: Line,
   request: JobRequest,
-  options: { retryOf?: string; signal?: AbortSignal } = {},
+  options: { id?: string; retryOf?: string; signal?: AbortSignal } = {},
 ): Promise<JobDocument> {
-  const { signal, ...origin } = options;
+  const { id = randomUUID(), signal, ...origin } = options;
   signal?.throwIfAborted();
-  const id = randomUUID();
   const giveUpAt = Date.now() + patienceMs;
   for (;;) {
     try {
-      if (request.stdin !== null) await store.input.put(id, request.stdin);
+      if (request.stdin instanceof Uint8Array) await store.input.put(id, request.stdin);
       const { job, behind } = await store.jobs.insert(id, request, origin);
       if (!isTerminal(job.state)) await line.dispatch(job, behind);
       return job;

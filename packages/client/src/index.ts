@@ -1,5 +1,6 @@
 export { connect, type ConnectOptions, type JobsFilter, type Podq, type PodsFilter } from "./connect.ts";
 export { PodqError } from "./errors.ts";
+export type { InputStream } from "./feed.ts";
 export type { Job, RetryOptions, Subscription } from "./job.ts";
 export type { OutputOptions, OutputPiece } from "./output.ts";
 export type { CreateOptions, DeleteOptions, EnqueueOptions, ExecOptions, Pod, PodAddress } from "./pod.ts";

@@ -1,7 +1,7 @@
 import { isTerminal, parseRequest, signalNames, type JobRequest, type Kind, type SignalAnswer, type SignalName } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Context } from "./connect.ts";
-import { enqueue } from "./enqueue.ts";
+import { accept, type Stdin } from "./accept.ts";
 import { asPodqError, PodqError } from "./errors.ts";
 import { readOutput, type OutputOptions, type OutputPiece } from "./output.ts";
 import { notFound, waitForResult, type ResultOf } from "./result.ts";
@@ -34,13 +34,14 @@ export type Job<K extends Kind = Kind> = {
 };
 
 /** What a retry cannot take from the record of the first job. */
-export type RetryOptions = { env?: Record<string, string>; stdin?: string | Uint8Array };
+export type RetryOptions = { env?: Record<string, string>; stdin?: Stdin };
 
 /** A running subscription: `stop` ends it, `done` resolves when it has ended. */
 export type Subscription = { stop: () => void; done: Promise<void> };
 
 /** The handle of a job. */
-export function jobHandle<K extends Kind>({ store, line, listener }: Context, id: string): Job<K> {
+export function jobHandle<K extends Kind>(context: Context, id: string): Job<K> {
+  const { store, line, listener } = context;
   const toStatus = async (job: JobDocument): Promise<JobStatus> =>
     toJobStatus(job, job.state === "queued" ? await store.jobs.ahead(job) : null);
 
@@ -115,8 +116,7 @@ export function jobHandle<K extends Kind>({ store, line, listener }: Context, id
       }
     },
     async retry(options = {}) {
-      const again = await enqueue(store, line, repeated(await read(), options), { retryOf: id });
-      return jobHandle<K>({ store, line, listener }, again._id);
+      return jobHandle<K>(context, await accept(context, repeated(await read(), options), options.stdin, { retryOf: id }));
     },
   };
 }
@@ -138,6 +138,5 @@ function repeated(job: JobDocument, { env = {}, stdin }: RetryOptions): JobReque
     throw new PodqError("invalid-request", `job ${id} had a standard input, which is not kept; give stdin`);
   const deadlineMs = job.deadlineAt.getTime() - job.createdAt.getTime();
   const request = { owner, name, params: kind === "delete" ? params : { ...params, env }, deadlineMs, maxAttempts, labels };
-  const checked = parseRequest(kind, request);
-  return { ...checked, stdin: stdin === undefined ? null : Buffer.from(stdin) };
+  return parseRequest(kind, request);
 }

@@ -1,7 +1,7 @@
 import { defaultPodName, parseRequest, podKey, type JobRequest, type Kind, type Owner, type ParamsInput } from "@podq/jobs";
 import { toPodRecord, type PodRecord } from "@podq/store";
 import type { Context } from "./connect.ts";
-import { enqueue } from "./enqueue.ts";
+import { accept, type Stdin } from "./accept.ts";
 import { asPodqError } from "./errors.ts";
 import { jobHandle, type Job } from "./job.ts";
 import type { ExecResult } from "./result.ts";
@@ -18,8 +18,11 @@ export type EnqueueOptions = {
 /** Options of {@link Pod.create}: what the pod shall be. */
 export type CreateOptions = ParamsInput<"create"> & EnqueueOptions;
 
-/** Options of {@link Pod.exec}; `stdin` is text or bytes. */
-export type ExecOptions = Omit<ParamsInput<"exec">, "command" | "stdin"> & { stdin?: string | Uint8Array } & EnqueueOptions;
+/**
+ * Options of {@link Pod.exec}. `stdin` is text or bytes, kept whole before the job is accepted, at most 1 GiB; or a stream, which may
+ * be of any length and is written while the command runs: this process must live until the stream has ended.
+ */
+export type ExecOptions = Omit<ParamsInput<"exec">, "command" | "stdin"> & { stdin?: Stdin } & EnqueueOptions;
 
 /** Options of {@link Pod.delete}. */
 export type DeleteOptions = ParamsInput<"delete"> & EnqueueOptions;
@@ -48,11 +51,10 @@ export function podHandle(context: Context, address: PodAddress): Pod {
   const { name = defaultPodName, ...owner } = address;
   const checked = checkAddress(owner, name);
 
-  const submit = async <K extends Kind>(kind: K, params: object, options: EnqueueOptions, stdin?: Uint8Array): Promise<Job<K>> => {
+  const submit = async <K extends Kind>(kind: K, params: object, options: EnqueueOptions, stdin?: Stdin): Promise<Job<K>> => {
     const { signal, ...given } = options;
-    const request = { ...parse(kind, { owner, name, params, ...given }), ...(stdin === undefined ? {} : { stdin }) } as JobRequest;
-    const job = await enqueue(context.store, context.line, request, signal === undefined ? {} : { signal });
-    return jobHandle<K>(context, job._id);
+    const request = parse(kind, { owner, name, params, ...given }) as JobRequest;
+    return jobHandle<K>(context, await accept(context, request, stdin, signal === undefined ? {} : { signal }));
   };
 
   const pod: Pod = {
@@ -64,8 +66,7 @@ export function podHandle(context: Context, address: PodAddress): Pod {
     },
     exec: async (command, options = {}) => {
       const [{ stdin, ...params }, rest] = split(options);
-      const bytes = stdin instanceof Uint8Array;
-      return submit("exec", { ...params, command, ...(bytes || stdin === undefined ? {} : { stdin }) }, rest, bytes ? stdin : undefined);
+      return submit("exec", { ...params, command }, rest, stdin);
     },
     run: async (command, options) => {
       const job = await pod.exec(command, options);

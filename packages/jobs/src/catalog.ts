@@ -92,7 +92,8 @@ export type JobRequest<K extends Kind = Kind> = K extends Kind
       owner: Owner;
       name: string;
       params: Params<K>;
-      stdin: Uint8Array | null;
+      /** "stream": it is written while the job waits and runs. */
+      stdin: Uint8Array | "stream" | null;
       idempotencyKey: string | null;
       deadlineMs: number;
       maxAttempts: number;

@@ -1,5 +1,5 @@
 import { Schema, type Model } from "mongoose";
-import { isDuplicate } from "./jobs.ts";
+import { isDuplicate } from "./errors.ts";
 
 /** A stream of a command. */
 export type Stream = "stdout" | "stderr";
@@ -8,9 +8,9 @@ export type Stream = "stdout" | "stderr";
 export type Chunk = { stream: Stream; offset: number; data: Buffer };
 
 export type OutputDocument = Chunk & { job: string; run: number; expiresAt: Date };
-export type InputDocument = { job: string; offset: number; data: Buffer; expiresAt: Date };
 
-const schemaOptions = { versionKey: false, strict: "throw", strictQuery: "throw", autoIndex: false, autoCreate: false } as const;
+/** What the chunks' schemas share. */
+export const schemaOptions = { versionKey: false, strict: "throw", strictQuery: "throw", autoIndex: false, autoCreate: false } as const;
 
 export const outputSchema = new Schema<OutputDocument>(
   {
@@ -26,20 +26,8 @@ export const outputSchema = new Schema<OutputDocument>(
 outputSchema.index({ job: 1, run: 1, stream: 1, offset: 1 }, { name: "chunk", unique: true });
 outputSchema.index({ expiresAt: 1 }, { name: "ttl", expireAfterSeconds: 0 });
 
-export const inputSchema = new Schema<InputDocument>(
-  {
-    job: { type: String, required: true },
-    offset: { type: Number, required: true },
-    data: { type: Buffer, required: true },
-    expiresAt: { type: Date, required: true },
-  },
-  { ...schemaOptions, collection: "input" },
-);
-inputSchema.index({ job: 1, offset: 1 }, { name: "chunk", unique: true });
-inputSchema.index({ expiresAt: 1 }, { name: "ttl", expireAfterSeconds: 0 });
-
-const inputChunkBytes = 262_144;
-const longestJobMs = 9 * 86_400_000; // 7 days of deadline and 24 h of running, with room
+/** 7 days of deadline and 24 h of running, with room. */
+export const longestJobMs: number = 9 * 86_400_000;
 
 /** The output chunks: what commands wrote, in order, readable from any offset. */
 export type OutputStore = ReturnType<typeof createOutputStore>;
@@ -88,35 +76,6 @@ export function createOutputStore(model: Model<OutputDocument>, options: { reten
         if (bytes >= maxBytes) break;
       }
       return pieces;
-    },
-  };
-}
-
-/** The input chunks: stdin, from the enqueue to the end of its job. */
-export type InputStore = ReturnType<typeof createInputStore>;
-
-export function createInputStore(model: Model<InputDocument>) {
-  return {
-    /** Stores a job's stdin whole; storing the same again is success. */
-    async put(job: string, bytes: Uint8Array): Promise<void> {
-      const expiresAt = new Date(Date.now() + longestJobMs);
-      for (let offset = 0; offset < bytes.byteLength; offset += inputChunkBytes) {
-        try {
-          await model.insertOne({ job, offset, data: Buffer.from(bytes.subarray(offset, offset + inputChunkBytes)), expiresAt });
-        } catch (error) {
-          if (!isDuplicate(error)) throw error;
-        }
-      }
-    },
-
-    /** A job's stdin, piece by piece. */
-    async *read(job: string): AsyncGenerator<Buffer> {
-      for await (const piece of model.find({ job }, { data: 1 }).sort({ offset: 1 }).lean<InputDocument>().cursor()) yield piece.data;
-    },
-
-    /** Removes a job's stdin. */
-    async remove(job: string): Promise<void> {
-      await model.deleteMany({ job });
     },
   };
 }

@@ -28,3 +28,8 @@ export function isUnreachable(error: unknown): boolean {
     (error instanceof StoreError && error.code === "unreachable")
   );
 }
+
+/** Whether a write failed because a unique index has the value already. */
+export function isDuplicate(error: unknown): boolean {
+  return error instanceof mongo.MongoServerError && error.code === 11_000;
+}

@@ -1,5 +1,6 @@
-export type { Chunk, InputStore, OutputStore, Stream } from "./chunks.ts";
+export type { Chunk, OutputStore, Stream } from "./chunks.ts";
 export { isUnreachable, StoreError, type StoreCode } from "./errors.ts";
+export type { InputStore } from "./input.ts";
 export type { Attempt, JobDocument, JobEvent, Target } from "./job-schema.ts";
 export type { Claim, Ending, Held, JobFilter, JobStore, LineEntry } from "./jobs.ts";
 export type { LeaseStore } from "./lease.ts";

@@ -38,8 +38,10 @@ export type JobDocument = {
   params: Params<Kind>;
   /** Names of its variables, which stay when their values have gone. */
   envNames: string[];
-  /** Bytes of stdin in the input chunks; null if none was given. */
+  /** Bytes of stdin that were given whole, 0 of a stream; null if there is none. */
   stdinBytes: number | null;
+  /** Counts the signs of life of whoever writes a stdin that is fed while the command runs; null if none is. */
+  stdinBeat: number | null;
   labels: Record<string, string>;
   idempotencyKey: string | null;
   digest: Digest;
@@ -87,6 +89,7 @@ export const jobSchema = new Schema<JobDocument>(
     params: { type: Schema.Types.Mixed, required: true },
     envNames: { type: [String], required: true },
     stdinBytes: optional(Number),
+    stdinBeat: optional(Number),
     labels: { type: Schema.Types.Mixed, required: true },
     idempotencyKey: optional(String),
     digest: { type: part({ key: String, value: String }), required: true },

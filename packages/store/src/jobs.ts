@@ -13,7 +13,7 @@ import {
 } from "@podq/jobs";
 import { mongo, type Model, type QueryFilter } from "mongoose";
 import { sameDigest } from "./digest.ts";
-import { StoreError } from "./errors.ts";
+import { isDuplicate, StoreError } from "./errors.ts";
 import type { JobDocument, Target } from "./job-schema.ts";
 import { digestParts, newJob } from "./new-job.ts";
 import { literal, serverTime, visible, type UpdateStage } from "./stages.ts";
@@ -236,6 +236,10 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       return kept.map(({ _id: id, attempt, cancel, signals }) => ({ id, attempt, cancel, signals }));
     },
 
+    /** A sign of life of whoever writes a job's stdin. False: the job has ended. */
+    beat: async (id: string): Promise<boolean> =>
+      (await jobs.updateOne({ _id: id, ...inLine }, { $inc: { stdinBeat: 1 } })).matchedCount === 1,
+
     /** Records, before anything is sent there, the pod that this attempt may start its command in. False: the attempt is over. */
     async retarget(claim: Claim, target: Target): Promise<boolean> {
       return (await update(held(claim), [{ $set: { target: literal(target) } }])) !== null;
@@ -352,8 +356,3 @@ export type Claim = { id: string; attempt: number };
 
 /** A claim that still holds, with what was asked of it meanwhile. */
 export type Held = Claim & Pick<JobDocument, "cancel" | "signals">;
-
-/** Whether a write failed because a unique index has the value already. */
-export function isDuplicate(error: unknown): boolean {
-  return error instanceof mongo.MongoServerError && error.code === 11_000;
-}

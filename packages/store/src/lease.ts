@@ -1,5 +1,5 @@
 import { Schema, type Model } from "mongoose";
-import { isDuplicate } from "./jobs.ts";
+import { isDuplicate } from "./errors.ts";
 import { literal, serverTime } from "./stages.ts";
 
 export type LeaseDocument = { _id: string; holder: string; until: Date };

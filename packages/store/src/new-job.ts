@@ -1,6 +1,7 @@
 import { podKey as podKeyOf, type JobRequest } from "@podq/jobs";
 import { mongo } from "mongoose";
 import { canonicalJson, digestOf } from "./digest.ts";
+import { isFedLive } from "./input.ts";
 import type { JobDocument } from "./job-schema.ts";
 
 /** The record of a job as it is accepted. Its place in line is an empty timestamp, which the server fills at the insert. */
@@ -16,7 +17,8 @@ export function newJob(id: string, request: JobRequest, now: Date): JobDocument 
     parallel: request.kind === "exec" && request.params.parallel,
     params: request.params,
     envNames: "env" in request.params ? Object.keys(request.params.env) : [],
-    stdinBytes: request.stdin?.byteLength ?? null,
+    stdinBytes: request.stdin === "stream" ? 0 : (request.stdin?.byteLength ?? null),
+    stdinBeat: isFedLive(request.stdin) ? 0 : null,
     labels: request.labels,
     idempotencyKey: request.idempotencyKey,
     digest: digestOf(digestParts(request)),
@@ -47,5 +49,6 @@ export function newJob(id: string, request: JobRequest, now: Date): JobDocument 
 
 /** The parts of a request that make it the same one or another. */
 export function digestParts(request: JobRequest): (string | Uint8Array)[] {
-  return [canonicalJson([request.kind, request.params]), request.stdin ?? ""];
+  const { kind, params, stdin } = request;
+  return stdin === "stream" ? [canonicalJson([kind, params, stdin])] : [canonicalJson([kind, params]), stdin ?? ""];
 }

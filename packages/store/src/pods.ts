@@ -1,6 +1,6 @@
 import { mayPodMove, type Owner, type PodStatus } from "@podq/jobs";
 import type { Model, QueryFilter } from "mongoose";
-import { isDuplicate } from "./jobs.ts";
+import { isDuplicate } from "./errors.ts";
 import type { PodDocument } from "./pod-schema.ts";
 import { literal, visible } from "./stages.ts";
 

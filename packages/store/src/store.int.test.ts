@@ -246,3 +246,42 @@ describe("opening the store", () => {
     await expect(openStore({ uri: "http://x", appName: "x" })).rejects.toMatchObject({ code: "unfit" });
   });
 });
+
+describe("a standard input that is written piece by piece", () => {
+  it("is read from any byte, until its end is there, and its beginning can go", async () => {
+    await using store = await open();
+    const { input } = store;
+    expect([await input.pieceAt("j", 0), await input.begins("j"), await input.isWhole("j")]).toEqual([null, null, false]);
+    for (const [offset, text] of [
+      [0, "abc"],
+      [3, "de"],
+      [3, "de"],
+    ] as const)
+      await input.append("j", offset, Buffer.from(text));
+    expect([await input.pieceAt("j", 2), await input.pieceAt("j", 3), await input.pieceAt("j", 5)]).toEqual([
+      { offset: 0, data: Buffer.from("abc") },
+      { offset: 3, data: Buffer.from("de") },
+      null,
+    ]);
+    await input.append("j", 5, new Uint8Array());
+    expect([await input.pieceAt("j", 4), await input.pieceAt("j", 5)]).toEqual([
+      { offset: 3, data: Buffer.from("de") },
+      { offset: 5, data: Buffer.alloc(0) },
+    ]);
+    expect(await input.isWhole("j")).toBe(true);
+    await input.removeBefore("j", 2);
+    expect(await input.begins("j")).toBe(0);
+    await input.removeBefore("j", 4);
+    expect(await input.begins("j")).toBe(3);
+    await input.removeBefore("j", 5);
+    expect([await input.begins("j"), await input.isWhole("j")]).toEqual([5, true]);
+  });
+
+  it("has a writer who is told when the job has ended", async () => {
+    await using store = await open();
+    const { job } = await store.jobs.insert("a", { ...exec(), stdin: "stream" });
+    expect([job.stdinBeat, await store.jobs.beat("a"), (await store.jobs.get("a"))!.stdinBeat]).toEqual([0, true, 1]);
+    await store.jobs.cancel("a", "enough");
+    expect([await store.jobs.beat("a"), await store.jobs.beat("nobody")]).toEqual([false, false]);
+  });
+});

@@ -1,15 +1,7 @@
 import mongoose, { mongo, type Connection } from "mongoose";
-import {
-  createInputStore,
-  createOutputStore,
-  inputSchema,
-  outputSchema,
-  type InputDocument,
-  type InputStore,
-  type OutputDocument,
-  type OutputStore,
-} from "./chunks.ts";
+import { createOutputStore, outputSchema, type OutputDocument, type OutputStore } from "./chunks.ts";
 import { StoreError } from "./errors.ts";
+import { createInputStore, inputSchema, type InputDocument, type InputStore } from "./input.ts";
 import { jobSchema, type JobDocument } from "./job-schema.ts";
 import { createJobStore, type JobStore } from "./jobs.ts";
 import { createLeaseStore, leaseSchema, type LeaseDocument, type LeaseStore } from "./lease.ts";

@@ -26,7 +26,7 @@ type Options = OwnerOptions & {
 export function addExec(program: Command, context: CliContext): void {
   withOwner(program.command("exec").description("run a command in an owner's pod; its streams and exit code are passed through"))
     .option("-c, --command <string>", "a line for the pod's shell, in place of an argv")
-    .option("-i, --stdin", "send standard input, up to its end")
+    .option("-i, --stdin", "pass standard input on while the command runs (with --detach, or --retryable: before it starts)")
     .option("--shell <program>", "what runs the line of -c (default sh)")
     .option("--cwd <path>", "where it runs (default /workspace)")
     .option("--env <KEY=VALUE>", "variable of the command; again for more", collectPair)
@@ -48,7 +48,9 @@ export function addExec(program: Command, context: CliContext): void {
       const request: ExecOptions = given({ cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey });
       await withPodq(async (podq) => {
         const pod = podq.pod(address);
-        const stdin = options.stdin ? await buffer(context.stdin) : undefined;
+        // Whoever does not stay cannot go on writing, and a stream cannot be given twice.
+        const whole = options.detach === true || retryable === true;
+        const stdin = options.stdin ? (whole ? await buffer(context.stdin) : context.stdin) : undefined;
         const job = await pod.exec(command, stdin === undefined ? request : { ...request, stdin });
         if (options.detach) return write(context.stdout, options.json ? json({ id: job.id }) : `${job.id}\n`);
         context.interrupt.addEventListener(

@@ -1,15 +1,17 @@
 import type { ExecRecord, Failure, Params } from "@podq/jobs";
 import type { Line } from "@podq/client/line";
-import { signalNumbers, type ExecOutcome, type ExecRequest, type Execs, type Pods } from "@podq/kube";
+import { signalNumbers, type ExecOutcome, type ExecRequest, type Execs, type LiveInput, type Pods } from "@podq/kube";
+import type { Listener } from "@podq/queue";
 import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
 import { reasonOf, type Attempt, type Handler } from "../execute.ts";
 import { backoffMs, ended, failureOf, outcomeOf, type Outcome } from "../outcome.ts";
+import { openInput } from "../input.ts";
 import { openOutput } from "../output.ts";
 import { relaySignals, type SignalRelay } from "../signals.ts";
 import { patchOf, type Place } from "./place.ts";
 
 /** What running commands takes. */
-export type ExecMeans = { store: Store; line: Line; pods: Pods; execs: Execs; place: Place };
+export type ExecMeans = { store: Store; line: Line; listener: Listener; pods: Pods; execs: Execs; place: Place; silenceMs: number };
 
 // The runner ends the command at its time-out with nobody connected. So long after that nothing can be running any more.
 const settledAfterMs = 60_000;
@@ -29,7 +31,7 @@ export function execHandler(means: ExecMeans): Handler {
       return lose(means, attempt, { code: "outcome-unknown", message }, nothingSeen, false);
     }
     for (let current = job; ;) {
-      const outcome = await runOnce(means, { ...attempt, job: current, pod });
+      const outcome = await runFed(means, { ...attempt, job: current, pod });
       if (outcome.kind !== "replaced") return outcome;
       const moved = await means.store.jobs.retarget(hold.claim, outcome.target);
       if (!moved) return { kind: "fenced" };
@@ -40,14 +42,27 @@ export function execHandler(means: ExecMeans): Handler {
 
 type Replaced = { kind: "replaced"; target: Target };
 
-async function runOnce(means: ExecMeans, attempt: Attempt & { pod: PodDocument }): Promise<Outcome | Replaced> {
+async function runFed(means: ExecMeans, attempt: Attempt & { pod: PodDocument }): Promise<Outcome | Replaced> {
+  const { job, hold, log } = attempt;
+  if (job.stdinBeat === null) return runOnce(means, attempt);
+  const input = await openInput(means, job, log);
+  try {
+    const cancel = AbortSignal.any([hold.cancel, input.silent]);
+    return await runOnce(means, { ...attempt, hold: { ...hold, cancel } }, input.source);
+  } finally {
+    input.stop();
+  }
+}
+
+async function runOnce(means: ExecMeans, attempt: Attempt & { pod: PodDocument }, liveStdin?: LiveInput): Promise<Outcome | Replaced> {
   const { store, line, execs } = means;
   const { job, pod, hold, log } = attempt;
   const output = await openOutput(store, line, { id: job._id, run: job.run }, job.attempt === 1);
   const target = { namespace: pod.namespace, pod: job.target!.podName, podUid: job.target!.podUid };
   const signals = relaySignals(store, line, hold, signalNumbers, log);
   const control = { cancel: hold.cancel, detach: hold.detach, signals: signals.source, onOutput: output.write };
-  const outcome = await execs.run(target, requestOf(job, pod, output.stored, store), control).catch(outcomeOfError);
+  const request = { ...requestOf(job, pod, output.stored, store), ...(liveStdin && { liveStdin }) };
+  const outcome = await execs.run(target, request, control).catch(outcomeOfError);
   await signals.saved();
   log.debug({ outcome: outcome.kind }, "exec");
   // A command that ran came behind the end of what was to be fenced: both went into the pod in one write.
@@ -203,7 +218,7 @@ function requestOf(
     command: typeof command === "string" && shell !== "sh" ? [shell, "-c", command] : command,
     cwd,
     env: env ?? {},
-    ...(job.stdinBytes === null ? {} : { stdin: { [Symbol.asyncIterator]: () => store.input.read(job._id) } }),
+    ...(job.stdinBytes === null || job.stdinBeat !== null ? {} : { stdin: { [Symbol.asyncIterator]: () => store.input.read(job._id) } }),
     timeoutMs,
     graceMs,
     maxOutputBytes,

@@ -147,7 +147,8 @@ for (const shell of shells) {
       talk.send(calls.kill(id, "cancel", 100));
       expect((await talk.frame("closed", id)).summary).toMatchObject({ exitCode: 143, why: "cancel" });
       await eventually("its feeder is gone", () => living(id).length === 0);
-      const lost = await start(sh("kill -KILL $PPID; sleep 50"));
+      const lost = await start(sh("read -r go; kill -KILL $PPID; sleep 50"));
+      talk.send(calls.feed(lost, 0, Buffer.from("go\n")));
       await talk.state(lost, ({ state }) => state.name === "lost");
       expect(living(lost).length).toBeGreaterThan(0);
       expect(await endRun(pod, lost)).toBe("gone");
