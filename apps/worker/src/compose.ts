@@ -1,8 +1,8 @@
-import { createExecs, createPods, type ExecEvent, type Open, type Run } from "@podq/kube";
+import { createExecs, createPods, type ExecEvent, type Execs, type Open, type Pods, type Run } from "@podq/kube";
 import type { Line } from "@podq/client/line";
 import { createHostKeys, createPool, loadKey, SshError } from "@podq/ssh";
 import type { Listener } from "@podq/queue";
-import { openStore } from "@podq/store";
+import { openStore, type Store } from "@podq/store";
 import type { Logger } from "pino";
 import { ConfigError, type WorkerConfig } from "./config.ts";
 import { startEngine } from "./engine.ts";
@@ -18,11 +18,17 @@ export type Worker = {
   stop: () => Promise<void>;
 };
 
-/** Starts a worker: everything it is made of, wired on this one page. Throws what names the setting to mend. */
-export async function startWorker(config: WorkerConfig, log: Logger): Promise<Worker> {
+/** What jobs are worked on with: the seams at which a harness can stand between a worker and the world. */
+export type Parts = { store: Store; pods: Pods; execs: Execs };
+
+/**
+ * Starts a worker: everything it is made of, wired on this one page. Throws what names the setting to mend. `through` may put
+ * something else before each part; by default they are used as they are.
+ */
+export async function startWorker(config: WorkerConfig, log: Logger, through = (parts: Parts): Parts => parts): Promise<Worker> {
   const started = new AsyncDisposableStack();
   try {
-    await wire(config, log, started);
+    await wire(config, log, through, started);
   } catch (error) {
     await started.disposeAsync();
     throw error;
@@ -30,7 +36,7 @@ export async function startWorker(config: WorkerConfig, log: Logger): Promise<Wo
   return { stop: async () => started.disposeAsync() };
 }
 
-async function wire(config: WorkerConfig, log: Logger, started: AsyncDisposableStack): Promise<void> {
+async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) => Parts, started: AsyncDisposableStack): Promise<void> {
   const { host, port, username, knownHosts, trustNewHost, commands, sessions: channels } = config.ssh;
   const { key, warnings } = readKey(config);
   for (const warning of warnings) log.warn(warning);
@@ -66,12 +72,13 @@ async function wire(config: WorkerConfig, log: Logger, started: AsyncDisposableS
     accessHost: config.accessHost,
     journal: config.journalSize,
   };
+  const parts = through({ store, pods, execs });
   const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => ({
-    create: createHandler(store, pods, place),
-    exec: execHandler({ store, line, listener, pods, execs, place, silenceMs: config.stdinSilenceMs }),
-    delete: deleteHandler(store, pods, place),
+    create: createHandler(parts.store, parts.pods, place),
+    exec: execHandler({ ...parts, line, listener, place, silenceMs: config.stdinSilenceMs }),
+    delete: deleteHandler(parts.store, parts.pods, place),
   });
-  const engine = started.adopt(await startEngine(config, store, handlersOf, log, metrics.observer), async (one) => one.stop());
+  const engine = started.adopt(await startEngine(config, parts.store, handlersOf, log, metrics.observer), async (one) => one.stop());
   log.info({ worker: engine.worker, ssh: `${username}@${host}:${port}`, concurrency: config.concurrency }, "worker is ready");
 }
 

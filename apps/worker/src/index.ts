@@ -1,3 +1,3 @@
-export { startWorker, type Worker } from "./compose.ts";
+export { startWorker, type Parts, type Worker } from "./compose.ts";
 export { ConfigError, readConfig, type WorkerConfig } from "./config.ts";
 export { createLog, runWorker } from "./run.ts";

@@ -4,7 +4,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { kubectlBinary } from "./binaries.ts";
-import type { EmbeddedCluster } from "./cluster/cluster.ts";
+import type { ClusterOptions, EmbeddedCluster } from "./cluster/cluster.ts";
 import { DevstackError } from "./errors.ts";
 import { startHost } from "./stack.ts";
 
@@ -26,17 +26,20 @@ export type TestCluster = {
 
 /**
  * The cluster for a suite that every cluster must pass: the embedded one, or with PODQ_TEST_CLUSTER=real the one that
- * K8S_SSH_* and PODQ_TEST_* of the environment describe.
+ * K8S_SSH_* and PODQ_TEST_* of the environment describe. `options` are for the embedded one.
  */
-export async function useTestCluster(): Promise<TestCluster> {
-  return process.env.PODQ_TEST_CLUSTER === "real" ? realCluster() : embeddedCluster();
+export async function useTestCluster(options?: ClusterOptions): Promise<TestCluster> {
+  return process.env.PODQ_TEST_CLUSTER === "real" ? realCluster() : embeddedCluster(options);
 }
 
 // Long enough that a test on a busy machine meets a namespace that is terminating and still full.
 const NAMESPACE_DELAY_MS = 1500;
 
-async function embeddedCluster(): Promise<TestCluster> {
-  const [{ cluster, ssh, stop }, kubectl] = await Promise.all([startHost({ namespaceDelayMs: NAMESPACE_DELAY_MS }), kubectlBinary()]);
+async function embeddedCluster(options?: ClusterOptions): Promise<TestCluster> {
+  const [{ cluster, ssh, stop }, kubectl] = await Promise.all([
+    startHost({ namespaceDelayMs: NAMESPACE_DELAY_MS, ...options }),
+    kubectlBinary(),
+  ]);
   const dir = await mkdtemp(join(tmpdir(), "podq-test-"));
   const knownHosts = join(dir, "known_hosts");
   await writeFile(knownHosts, `${ssh.knownHosts}\n`);

@@ -30,6 +30,8 @@ export type ClusterOptions = {
   cpus?: number;
   /** Whether pods get namespaces of their own. Default: if the kernel grants them. */
   isolate?: boolean;
+  /** Folders of this machine that every pod sees at a path of its own, to leave marks in. Default: none. */
+  binds?: readonly { from: string; to: string }[];
 };
 
 /** Pods that something is done to: one of a namespace, or all in it. */
@@ -86,6 +88,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
     images: IMAGES,
     backOffMs: options.backOffMs ?? 1000,
     newAddress: addresses(),
+    binds: (options.binds ?? []).map((bind) => ({ ...bind, mode: "rw" })),
     start: isolated ? startIsolated : startPlain,
   });
   waiting.kubelet = kubelet;

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { EventFacts } from "./events.ts";
 import { imageName, invalidImageMessage } from "./images.ts";
-import type { Image } from "./images.ts";
+import type { Image, Mount } from "./images.ts";
 import { isMap } from "./object.ts";
 import type { Container, EnvVar, Pod } from "./object.ts";
 import type { ContainerPlan } from "./sandbox.ts";
@@ -96,17 +96,18 @@ function rootRefused(pod: Pod, container: Container, image: Image): string | und
 const userOf = (pod: Pod, container: Container, image: Image): number =>
   container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser ?? image.user;
 
-/** Everything that is needed to start a container of a pod; `volumes` is the folder that has the pod's volumes. */
+/** Everything that is needed to start a container of a pod; `volumes` is the folder that has the pod's volumes, `binds` is what every pod sees. */
 export function planContainer(of: {
   pod: Pod;
   container: Container;
   image: Image;
   dir: string;
   volumes: string;
+  binds: readonly Mount[];
   address: string;
   store: Store;
 }): ContainerPlan {
-  const { pod, container, image, dir, volumes, address, store } = of;
+  const { pod, container, image, dir, volumes, binds, address, store } = of;
   const uid = userOf(pod, container, image);
   const gid = container.securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup ?? uid;
   const command = container.command ?? image.entrypoint;
@@ -128,11 +129,14 @@ export function planContainer(of: {
       ...environment(store, pod.metadata.namespace ?? "", container.env ?? []),
     },
     workingDir: container.workingDir ?? "/",
-    volumes: (container.volumeMounts ?? []).map(({ name, mountPath, subPath, readOnly }) => ({
-      from: join(volumes, name, subPath ?? ""),
-      to: mountPath,
-      mode: readOnly ? "ro" : "rw",
-    })),
+    volumes: [
+      ...(container.volumeMounts ?? []).map(({ name, mountPath, subPath, readOnly }) => ({
+        from: join(volumes, name, subPath ?? ""),
+        to: mountPath,
+        mode: readOnly ? ("ro" as const) : ("rw" as const),
+      })),
+      ...binds,
+    ],
     readOnlyRoot: container.securityContext?.readOnlyRootFilesystem === true,
   };
 }

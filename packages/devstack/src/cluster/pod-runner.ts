@@ -3,7 +3,7 @@ import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { recordEvent } from "./events.ts";
 import type { EventFacts } from "./events.ts";
-import type { Image } from "./images.ts";
+import type { Image, Mount } from "./images.ts";
 import { planContainer, prepareImage } from "./container-plan.ts";
 import { watchMemory } from "./memory.ts";
 import { timestamp } from "./object.ts";
@@ -29,6 +29,8 @@ export type PodRunnerOptions = {
   images: readonly Image[];
   backOffMs: number;
   newAddress: () => string;
+  /** Folders of the machine that every pod sees. */
+  binds: readonly Mount[];
   start: (plan: ContainerPlan) => Promise<Sandbox>;
 };
 
@@ -201,7 +203,16 @@ export class PodRunner {
       if (fault) throw new StartError(fault.message);
       const volumes = join(this.#dir, "volumes");
       this.sandbox = await this.#options.start(
-        planContainer({ pod, container, image, dir, volumes, address: this.#node.podIP ?? "", store: this.#store }),
+        planContainer({
+          pod,
+          container,
+          image,
+          dir,
+          volumes,
+          binds: this.#options.binds,
+          address: this.#node.podIP ?? "",
+          store: this.#store,
+        }),
       );
     } catch (error) {
       // Whatever went wrong on this machine is the pod's failure, not the cluster's.

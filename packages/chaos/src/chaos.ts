@@ -1,0 +1,140 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { connect } from "@podq/client";
+import { check, checkSoFar } from "./check/check.ts";
+import type { History, Violation } from "./check/history.ts";
+import type { ChaosCommand } from "./command.ts";
+import { clusterPart } from "./config.ts";
+import { aims } from "./controls.ts";
+import { dice } from "./dice.ts";
+import { dumpJobs } from "./dump.ts";
+import { ChaosError } from "./errors.ts";
+import type { Field } from "./faults/field.ts";
+import { startFleet, type Fleet } from "./fleet.ts";
+import { inject, type Done } from "./inject.ts";
+import { channelsLeft, commandsLeft, namespacesLeft, queueLeft, turnsLeft, untilNone } from "./left-over.ts";
+import { commonKinds, makePlan, partKinds } from "./plan.ts";
+import { startProducers, type Producers } from "./producers.ts";
+import { openScene, prefix, type Scene } from "./scene.ts";
+import { createCaller, type Caller } from "./work/caller.ts";
+import type { Event } from "./work/told.ts";
+
+/** What came of a run. `dir` has the logs of a run with violations. */
+export type Outcome = { done: Done[]; history: History; violations: Violation[]; dir: string };
+
+/** How much there is of everything, besides the faults. */
+export type Scale = { workers: number; producers: number; pods: number; chains: number; pauseMs: number; lanes: number };
+
+const shortTimes = { PODQ_LEASE_MS: "2000", PODQ_SWEEP_MS: "1000", PODQ_STALL_CHECK_MS: "1000" };
+const defaultLeaseMs = 10_000;
+const resources = { memory: "64Mi", cpu: "500m", memoryRequests: "10Mi", cpuRequests: "5m" };
+const goneWithinMs = 60_000;
+
+/** Runs a fleet under faults, lets it come to rest, and checks what came of it. */
+export async function chaos(command: ChaosCommand, scale: Scale, say: (line: string) => void, stop: AbortSignal): Promise<Outcome> {
+  const { faults, seed, without, defaults } = command;
+  const aim = without === undefined ? undefined : aims[without];
+  const part = command.cluster === "real" && clusterPart() !== undefined;
+  const plan = makePlan(seed, faults, aim?.kinds ?? [...commonKinds, ...(part ? partKinds : [])], aim?.points);
+  const scene = await openScene({ PODQ_GRACE_MS: "20000", ...(defaults ? {} : shortTimes) });
+  let keep = false;
+  const undo: (() => Promise<unknown>)[] = [];
+  try {
+    say(`services are up: cluster ${command.cluster}, installation ${scene.installation}, logs in ${scene.dir}`);
+    const events: Event[] = [];
+    const tell = (event: Event): void => void events.push(event);
+    const projects = Array.from({ length: scale.pods }, (_, n) => `w${n}`);
+    const create = { image: scene.cluster.image, resources };
+    const common = { redisUrl: scene.redis.url, mongodbUri: scene.mongo.uri, prefix };
+    const podq = await connect(common);
+    undo.push(podq.close);
+    const caller = createCaller({ name: "main", podq, roll: dice(seed, 1), marks: scene.collector.to, create, tell });
+    const fleet = await startFleet(scale.workers, scene.env, without, scene.db, scene.dir);
+    undo.push(fleet.kill);
+    await each(projects, async (project) => (await caller.ask(project, { kind: "create" }))?.done);
+    say(`${scale.workers} workers, ${scale.pods} pods`);
+    const load = { projects, chains: scale.chains, pauseMs: scale.pauseMs, lifecycle: true };
+    const producers = await startProducers(
+      scale.producers,
+      { ...common, seed, marks: scene.collector.to, create, plan: load },
+      scene.dir,
+      tell,
+    );
+    undo.push(producers.end);
+
+    const field: Field = {
+      scene,
+      fleet,
+      producers,
+      caller,
+      tell,
+      projects,
+      leaseMs: defaults ? defaultLeaseMs : Number(shortTimes.PODQ_LEASE_MS),
+    };
+    const snapshot = async (left: string[] = []): Promise<History> => {
+      const [told, marks] = [[...events], scene.collector.marks()];
+      return { events: told, marks, jobs: await dumpJobs(scene.db), left };
+    };
+    const enough = new AbortController();
+    const watching = without === undefined ? undefined : watch(snapshot, enough);
+    const done = await inject(field, plan, without === undefined ? scale.lanes : 1, say, AbortSignal.any([stop, enough.signal]));
+    if (stop.aborted) throw new ChaosError("not-set-up", "stopped before the end of the plan");
+    say(`${done.length} faults are over, coming to rest`);
+    const left = enough.signal.aborted
+      ? []
+      : await comeToRest(scene, fleet, producers, caller, projects, snapshot, without === undefined ? goneWithinMs : 15_000);
+    enough.abort();
+    await watching;
+    const history = await snapshot([...left, ...fleet.unwanted()]);
+    const violations = enough.signal.aborted && without !== undefined && left.length === 0 ? checkSoFar(history) : check(history);
+    keep = violations.length > 0;
+    return { done, history, violations, dir: scene.dir };
+  } finally {
+    for (const one of undo.toReversed()) await one();
+    await scene.close(keep);
+  }
+}
+
+// Looks again and again, so that a run which looks for violations ends with the first.
+async function watch(snapshot: () => Promise<History>, enough: AbortController): Promise<void> {
+  while (!enough.signal.aborted) {
+    await delay(1_000, undefined, { signal: enough.signal }).catch(() => undefined);
+    const history = await snapshot().catch(() => null); // MongoDB may be away
+    if (history !== null && checkSoFar(history).length > 0) enough.abort();
+  }
+}
+
+// All ends are told, all pods deleted, all workers stopped; what is left then should not be.
+async function comeToRest(
+  scene: Scene,
+  fleet: Fleet,
+  producers: Producers,
+  caller: Caller,
+  projects: readonly string[],
+  snapshot: () => Promise<History>,
+  withinMs: number,
+): Promise<string[]> {
+  const left: string[] = [];
+  if (!(await producers.finish(withinMs))) left.push("callers were not told the ends of all their jobs in time");
+  const over = async (): Promise<string[]> =>
+    (
+      await scene.db
+        .collection("jobs")
+        .find({ state: { $in: ["queued", "running"] } })
+        .toArray()
+    ).map(({ _id, state }) => `job ${String(_id)} is still ${state}`);
+  left.push(...(await untilNone(over, withinMs)));
+  const { jobs } = await snapshot();
+  left.push(...(await untilNone(() => commandsLeft(new Set(jobs.flatMap(({ token }) => token ?? []))), 5_000)));
+  if (left.length > 0) return left;
+  await each(projects, async (project) => (await caller.ask(project, { kind: "delete" }))?.done);
+  left.push(...(await untilNone(async () => namespacesLeft(scene), goneWithinMs)));
+  left.push(...(await untilNone(async () => queueLeft(scene), 15_000)));
+  left.push(...(await turnsLeft(scene)));
+  left.push(...(await fleet.stop(30_000)));
+  left.push(...(await untilNone(() => channelsLeft(scene), 15_000)));
+  return left;
+}
+
+async function each(projects: readonly string[], work: (project: string) => Promise<unknown>): Promise<void> {
+  await Promise.all(projects.map(work));
+}

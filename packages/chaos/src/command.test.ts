@@ -1,0 +1,21 @@
+import { expect, it } from "vitest";
+import { parseCommand } from "./command.ts";
+
+it("reads what a run is to be", () => {
+  expect(parseCommand(["--faults", "1000", "--seed", "5", "--cluster", "real", "--defaults"])).toEqual({
+    faults: 1000,
+    seed: 5,
+    cluster: "real",
+    defaults: true,
+    without: undefined,
+  });
+  expect(parseCommand(["--without", "turn"])).toMatchObject({ faults: 200, without: "turn", cluster: "embedded" });
+});
+
+it("draws a seed where none is given", () => {
+  expect(parseCommand([]).seed).not.toBe(parseCommand([]).seed);
+});
+
+it.each([[["--faults", "x"]], [["--faults", "0"]], [["--cluster", "c"]], [["--without", "luck"]], [["more"]]])("refuses %j", (argv) => {
+  expect(() => parseCommand(argv)).toThrow(/usage: chaos/);
+});

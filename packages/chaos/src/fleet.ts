@@ -1,0 +1,143 @@
+import { closeSync, openSync } from "node:fs";
+import { join } from "node:path";
+import type { Db } from "mongodb";
+import { startChild, type Child } from "./child.ts";
+import type { Control } from "./controls.ts";
+import type { WorkerOrder, WorkerReport, WorkerSettings } from "./worker/worker-child.ts";
+
+/** A worker process. `paused`: stopped by a signal. `leaving`: how it is expected to end. */
+export type Member = {
+  slot: number;
+  child: Child;
+  paused: boolean;
+  leaving: "SIGKILL" | 0 | undefined;
+  hides: number;
+  atPoint: (point: string) => void;
+};
+
+/** The workers: as many as there are slots; one that died is followed by a new one. */
+export type Fleet = {
+  /** Those that run and have nothing wrong with them. */
+  members: () => Member[];
+  /** Resolves with the member that comes to the point next and does as told there; undefined: none did in time. */
+  arm: (point: string, signal: "SIGKILL" | "SIGSTOP", withinMs: number) => Promise<Member | undefined>;
+  /** Makes all workers overlook these jobs; resolves when they do. New ones do from their start. */
+  hide: (ids: readonly string[]) => Promise<void>;
+  /** How many jobs each has by the record. */
+  held: () => Promise<{ member: Member; jobs: string[] }[]>;
+  /** Ends of workers that nobody wanted. */
+  unwanted: () => readonly string[];
+  /** Ends all in an orderly way; says who did not within the time. */
+  stop: (withinMs: number) => Promise<string[]>;
+  /** Ends all at once. */
+  kill: () => Promise<void>;
+};
+
+/** Starts a fleet. */
+export async function startFleet(
+  size: number,
+  env: Record<string, string>,
+  without: Control | undefined,
+  db: Db,
+  dir: string,
+): Promise<Fleet> {
+  const slots: (Member | undefined)[] = Array.from({ length: size }, () => undefined);
+  const unwanted: string[] = [];
+  let stopping = false;
+  let generation = 0;
+  let hidden: readonly string[] = [];
+
+  const fill = async (slot: number): Promise<void> => {
+    const log = openSync(join(dir, `worker-${slot}-${++generation}.log`), "w");
+    const heard = (message: WorkerReport): void => {
+      if ("at" in message) member?.atPoint(message.at);
+      else if (member) member.hides = message.hides;
+    };
+    let member: Member | undefined;
+    try {
+      const settings: WorkerSettings = { env, without };
+      const child = await startChild(new URL("./worker/worker-child.ts", import.meta.url), settings, log, heard);
+      member = { slot, child, paused: false, leaving: undefined, hides: 0, atPoint: () => undefined };
+    } catch {
+      // It could not start, with Redis or MongoDB away: whoever runs it starts it again.
+      if (!stopping) setTimeout(() => void fill(slot), 200);
+      return;
+    } finally {
+      closeSync(log);
+    }
+    const mine = member;
+    slots[slot] = mine;
+    if (hidden.length > 0) mine.child.send({ hide: [...hidden] } satisfies WorkerOrder);
+    void mine.child.exited.then((how) => {
+      slots[slot] = undefined;
+      if (!stopping && how !== mine.leaving)
+        unwanted.push(`worker ${mine.child.pid} ended with ${how}, expected was ${mine.leaving ?? "no end"}`);
+      if (!stopping) void fill(slot);
+    });
+  };
+  await Promise.all(slots.map(async (_, slot) => fill(slot)));
+
+  const members = (): Member[] => slots.filter((one) => one !== undefined && !one.paused && one.leaving === undefined) as Member[];
+  const order = (message: WorkerOrder, to = members()): void => to.forEach(({ child }) => child.send(message));
+
+  return {
+    members,
+    async arm(point, signal, withinMs) {
+      const { promise, resolve } = Promise.withResolvers<Member | undefined>();
+      const asked = members();
+      for (const member of asked)
+        member.atPoint = () => {
+          member.atPoint = () => undefined;
+          if (signal === "SIGKILL") member.leaving = "SIGKILL";
+          else member.paused = true;
+          resolve(member);
+        };
+      order({ arm: { point, signal } }, asked);
+      const timer = setTimeout(() => resolve(undefined), withinMs);
+      const first = await promise;
+      clearTimeout(timer);
+      order({ arm: null }, asked);
+      return first;
+    },
+    async hide(ids) {
+      hidden = ids;
+      order({ hide: [...ids] });
+      const until = performance.now() + 3_000;
+      while (members().some(({ hides }) => hides !== ids.length) && performance.now() < until)
+        await new Promise((resolve) => setTimeout(resolve, 10));
+    },
+    async held() {
+      const jobs = await db
+        .collection("jobs")
+        .find({ state: "running" }, { projection: { worker: 1 } })
+        .toArray();
+      return members().map((member) => ({
+        member,
+        jobs: jobs.filter(({ worker }) => String(worker).includes(`-${member.child.pid}-`)).map(({ _id }) => String(_id)),
+      }));
+    },
+    unwanted: () => unwanted,
+    async kill() {
+      stopping = true;
+      const left = slots.filter((one) => one !== undefined);
+      for (const { child } of left) child.signal("SIGKILL");
+      await Promise.all(left.map(async ({ child }) => child.exited));
+    },
+    async stop(withinMs) {
+      stopping = true;
+      const left = slots.filter((one) => one !== undefined);
+      return (
+        await Promise.all(
+          left.map(async ({ child }) => {
+            child.signal("SIGCONT");
+            child.signal("SIGTERM");
+            const late = new Promise<"late">((resolve) => setTimeout(() => resolve("late"), withinMs).unref());
+            const how = await Promise.race([child.exited, late]);
+            if (how === "late") child.signal("SIGKILL");
+            return how === 0 ? [] : [`worker ${child.pid} was asked to stop: ${how}`];
+          }),
+        )
+      ).flat();
+    },
+  };
+}

@@ -1,0 +1,137 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { JobError, PodqError, type CreateOptions, type Job, type Pod, type Podq } from "@podq/client";
+import type { Dice } from "../dice.ts";
+import { shellText, type MarksTo, type Work } from "./command.ts";
+import { monotonicMs, type Asked, type Event, type ToldResult } from "./told.ts";
+
+/** What callers work with. `image` and `resources` are those of the pods. */
+export type CallerMeans = {
+  name: string;
+  podq: Podq;
+  roll: Dice;
+  marks: MarksTo;
+  create: Pick<CreateOptions, "image" | "resources">;
+  tell: (event: Event) => void;
+};
+
+/** A service that uses podq, and keeps account of what it asked and was told. */
+export type Caller = {
+  /** Enqueues, and follows the job to its end in the background. Null if it was refused. */
+  ask: (project: string, asked: Asked, options?: { key?: string; follow?: boolean; cancelAfterMs?: number }) => Promise<Followed | null>;
+};
+
+/** An accepted job; `done` resolves when its end was told. */
+type Followed = { jobId: string; done: Promise<void> };
+
+/** The way back when MongoDB stays away longer than the SDK is patient. */
+const patienceMs = 500;
+
+/** Makes a caller. */
+export function createCaller(means: CallerMeans): Caller {
+  const { name, podq, marks, create, tell } = means;
+  let serial = 0;
+
+  const submit = async (pod: Pod, asked: Asked, key: string | undefined): Promise<Job> => {
+    const options = { ...(key !== undefined && { idempotencyKey: key }) };
+    if (asked.kind !== "exec")
+      return asked.kind === "create" ? pod.create({ ...create, storage: "64Mi", ...options }) : pod.delete(options);
+    const { work, parallel, retryable, ends } = asked;
+    return pod.exec(shellText(work, marks), {
+      ...options,
+      parallel,
+      retryable,
+      labels: { chaos: work.token },
+      env: { CHAOS: work.token },
+      graceMs: 300,
+      timeoutMs: ends === "itself" ? 120_000 : 1_500,
+      ...(work.input !== null && { stdin: work.input }),
+    });
+  };
+
+  const follow = async (job: Job, listener: string, live: boolean): Promise<void> => {
+    const told = job.subscribe(({ state, version }) =>
+      tell({ event: "state", jobId: job.id, listener, state, version, atMs: monotonicMs() }),
+    );
+    const output = live ? readLive(job).then((bytes) => tell({ event: "output", jobId: job.id, ...bytes })) : undefined;
+    const result = await untilTold(async () => resultOf(job));
+    tell({ event: "result", jobId: job.id, atMs: monotonicMs(), result });
+    await output;
+    await told.done.catch(() => undefined); // it ends with the way to MongoDB; the result was told
+  };
+
+  return {
+    async ask(project, asked, { key, follow: live = false, cancelAfterMs } = {}) {
+      const ref = `${name}-${++serial}`;
+      const pod = podq.pod({ project });
+      tell({ event: "called", ref, pod: `project/${project}/default`, asked, key: key ?? null, atMs: monotonicMs() });
+      let job: Job;
+      try {
+        job = await submit(pod, asked, key);
+      } catch (error) {
+        if (!(error instanceof PodqError)) throw error;
+        tell({ event: "refused", ref, code: error.code, jobId: error.jobId ?? null, atMs: monotonicMs() });
+        return null;
+      }
+      tell({ event: "accepted", ref, jobId: job.id, atMs: monotonicMs() });
+      const done = follow(job, ref, live && asked.kind === "exec");
+      if (cancelAfterMs !== undefined) void cancelLater(job, cancelAfterMs, tell);
+      return { jobId: job.id, done };
+    },
+  };
+}
+
+async function cancelLater(job: Job, afterMs: number, tell: CallerMeans["tell"]): Promise<void> {
+  await delay(afterMs);
+  tell({ event: "cancel-asked", jobId: job.id, atMs: monotonicMs() });
+  await job.cancel().catch(() => undefined); // MongoDB is away: asked, and perhaps not heard
+}
+
+async function resultOf(job: Job): Promise<ToldResult> {
+  try {
+    const result = await job.result();
+    const {
+      exitCode = null,
+      stdout,
+      stderr,
+    } = (result ?? {}) as { exitCode?: number; stdout?: { text: () => string }; stderr?: { text: () => string } };
+    return { state: "succeeded", code: null, exitCode, stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
+  } catch (error) {
+    if (!(error instanceof JobError)) throw error;
+    const { state, code, exitCode = null, stdout, stderr } = error;
+    return { state, code, exitCode, stdout: stdout?.text() ?? null, stderr: stderr?.text() ?? null };
+  }
+}
+
+// Whoever waits for a result may be told that MongoDB is away, and asks again.
+async function untilTold<T>(ask: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!(error instanceof PodqError) || error.code !== "unavailable") throw error;
+      await delay(patienceMs);
+    }
+  }
+}
+
+// A reader that is cut off goes on from the byte where it was.
+async function readLive(job: Job): Promise<{ stdout: string; stderr: string; whole: boolean }> {
+  const heard = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
+  const at = { stdout: 0, stderr: 0 };
+  await untilTold(async () => {
+    for await (const { stream, offset, data } of job.output({ from: at })) {
+      if (offset === 0) heard[stream].length = 0; // started anew
+      heard[stream].push(data);
+      at[stream] = offset + data.byteLength;
+    }
+  });
+  return { stdout: Buffer.concat(heard.stdout).toString(), stderr: Buffer.concat(heard.stderr).toString(), whole: true };
+}
+
+/** A command of its own for a caller's n-th exec. */
+export function workOf(roll: Dice, token: string, shape: "short" | "long" | "input"): Work {
+  const exitCode = roll(4) === 0 ? 1 + roll(100) : 0;
+  if (shape === "input") return { token, lines: 0, padBytes: 0, pauseMs: 0, exitCode, input: `${token} `.repeat(1 + roll(5_000)) };
+  const lines = shape === "short" ? 1 + roll(5) : 10 + roll(20);
+  return { token, lines, padBytes: roll(3) === 0 ? 500 + roll(2_000) : 0, pauseMs: 50 + roll(150), exitCode, input: null };
+}

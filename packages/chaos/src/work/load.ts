@@ -1,0 +1,50 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Dice } from "../dice.ts";
+import { oneOf } from "../dice.ts";
+import { workOf, type Caller } from "./caller.ts";
+
+/** How much one producer does: over which projects' pods, how many jobs one after the other, each with a pause up to `pauseMs` after it. */
+export type LoadPlan = { projects: readonly string[]; chains: number; pauseMs: number; lifecycle: boolean };
+
+/** Puts load on the pods until the signal aborts; resolves when all that was accepted was told to its end. */
+export async function load(caller: Caller, roll: Dice, name: string, plan: LoadPlan, stop: AbortSignal): Promise<void> {
+  let serial = 0;
+  const next = (): string => `${name}x${++serial}`;
+
+  const chain = async (): Promise<void> => {
+    while (!stop.aborted) {
+      await step(caller, roll, oneOf(roll, plan.projects), next, plan.lifecycle);
+      await delay(roll(plan.pauseMs), undefined, { signal: stop }).catch(() => undefined);
+    }
+  };
+  await Promise.all(Array.from({ length: plan.chains }, chain));
+}
+
+// One thing that a service may do: what share each has is in the numbers, out of 100.
+async function step(caller: Caller, roll: Dice, project: string, next: () => string, lifecycle: boolean): Promise<void> {
+  const exec = (shape: "short" | "long" | "input", change: { parallel?: boolean; retryable?: boolean; ends?: "by-time-out" } = {}) =>
+    ({ kind: "exec", work: workOf(roll, next(), shape), parallel: false, retryable: false, ends: "itself", ...change }) as const;
+  const dice = roll(100);
+  if (dice < 40) return ended([caller.ask(project, exec(roll(4) === 0 ? "long" : "short"), { follow: roll(3) === 0 })]);
+  if (dice < 50) {
+    const line = [];
+    for (let n = 0; n < 2 + roll(3); n++) line.push(Promise.resolve(await caller.ask(project, exec("short"))));
+    return ended(line);
+  }
+  if (dice < 62) return ended(Array.from({ length: 2 + roll(3) }, async () => caller.ask(project, exec("short", { parallel: true }))));
+  if (dice < 70) return ended([caller.ask(project, exec("short", { retryable: true }))]);
+  if (dice < 76) return ended([caller.ask(project, exec("input"))]);
+  if (dice < 82) return ended([caller.ask(project, exec("long"), { cancelAfterMs: roll(2_000), follow: true })]);
+  if (dice < 84) return ended([caller.ask(project, exec("long", { ends: "by-time-out" }))]);
+  if (dice < 88) {
+    const [asked, key] = [exec("short"), next()];
+    return ended([caller.ask(project, asked, { key }), caller.ask(project, asked, { key })]);
+  }
+  if (!lifecycle || dice < 92) return ended([caller.ask(project, { kind: "create" })]);
+  const gone = await caller.ask(project, { kind: "delete" });
+  return ended([Promise.resolve(gone), caller.ask(project, { kind: "create" }), caller.ask(project, exec("short"))]);
+}
+
+async function ended(all: readonly ReturnType<Caller["ask"]>[]): Promise<void> {
+  await Promise.all(all.map(async (one) => (await one)?.done));
+}

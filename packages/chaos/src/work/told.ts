@@ -1,0 +1,26 @@
+import type { Work } from "./command.ts";
+
+/** What was asked for. `ends`: how an exec ends if nobody cancels it. */
+export type Asked =
+  | { kind: "create" | "delete" }
+  | { kind: "exec"; work: Work; parallel: boolean; retryable: boolean; ends: "itself" | "by-time-out" };
+
+/** What a caller does and is told, in the order in which it happens to him. Times in ms on the machine's monotonic clock. */
+export type Event =
+  | { event: "called"; ref: string; pod: string; asked: Asked; key: string | null; atMs: number }
+  | { event: "accepted"; ref: string; jobId: string; atMs: number }
+  /** `jobId`: of one that may have been accepted nevertheless. */
+  | { event: "refused"; ref: string; code: string; jobId: string | null; atMs: number }
+  | { event: "cancel-asked"; jobId: string; atMs: number }
+  | { event: "state"; jobId: string; listener: string; state: string; version: number; atMs: number }
+  | { event: "result"; jobId: string; atMs: number; result: ToldResult }
+  /** All that a reader of the live output was given. */
+  | { event: "output"; jobId: string; stdout: string; stderr: string; whole: boolean };
+
+/** How a job ended, as its caller was told. `null`: not told. */
+export type ToldResult = { state: string; code: string | null; exitCode: number | null; stdout: string | null; stderr: string | null };
+
+/** Now, on the clock of {@link Event}: the same for all processes of the machine. */
+export function monotonicMs(): number {
+  return Number(process.hrtime.bigint() / 1_000n) / 1_000;
+}
