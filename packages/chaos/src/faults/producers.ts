@@ -37,7 +37,7 @@ export const lateInsert: Inject = async (field, { n, roll }) => {
   return withStore(scene, async (store) => {
     const dispatcher = createDispatcher(await connectRedis(scene.redis.url, "caller"), prefix);
     const hidden = new Set<string>();
-    const line = createLine({ jobs: hiding(store.jobs, hidden) }, dispatcher, () => undefined);
+    const line = createLine({ ...store, jobs: hiding(store.jobs, hidden) }, dispatcher, () => undefined);
     const id = randomUUID();
     try {
       hidden.add(id);
