@@ -25,7 +25,7 @@ async function open(redisUrl = inject("services").redisUrl): Promise<Scene> {
   };
 }
 
-const record = { exitCode: 3, signal: null, atLeast: false, truncated: false, leftRunning: 0, attached: 0, weaker: [] };
+const record = { exitCode: 3, signal: null, atLeast: false, truncated: false, leftRunning: 0, unverified: false, attached: 0, weaker: [] };
 const times = { startedAt: new Date(1_000), endedAt: new Date(3_500) };
 
 async function claim(store: Store, id: string): Promise<void> {

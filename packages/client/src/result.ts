@@ -42,6 +42,7 @@ export class JobError extends PodqError {
   declare readonly stderrBytes?: number;
   declare readonly truncated?: boolean;
   declare readonly leftRunning?: number | null;
+  declare readonly unverified?: boolean;
   declare readonly startedAt?: Date | null;
   declare readonly endedAt?: Date | null;
 

@@ -14,6 +14,8 @@ export type ExecRecord = {
   truncated: boolean;
   /** How many processes of the command were left in the pod; null where that cannot be known. */
   leftRunning: number | null;
+  /** Whether there may be more of them: what appeared in the pod meanwhile can be a parallel command's, or another user's. */
+  unverified: boolean;
   startedAt: Date | null;
   endedAt: Date | null;
   /** How often the running command was picked up again. */

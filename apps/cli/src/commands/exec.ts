@@ -89,7 +89,7 @@ async function passThrough(context: CliContext, job: Job<"exec">, asJson: boolea
 
 // Bytes as text, since JSON has no bytes; `podq output` gives them as they are.
 function readable(result: ExecResult | JobError): object {
-  const { exitCode, stdoutBytes, stderrBytes, truncated, leftRunning, startedAt, endedAt } = result;
+  const { exitCode, stdoutBytes, stderrBytes, truncated, leftRunning, unverified, startedAt, endedAt } = result;
   return {
     exitCode,
     stdout: result.stdout?.text(),
@@ -98,6 +98,7 @@ function readable(result: ExecResult | JobError): object {
     stderrBytes,
     truncated,
     leftRunning,
+    unverified,
     startedAt,
     endedAt,
   };

@@ -173,6 +173,7 @@ const nothingKnown: ExecRecord = {
   atLeast: true,
   truncated: false,
   leftRunning: null,
+  unverified: false,
   startedAt: null,
   endedAt: null,
   attached: 0,
@@ -188,11 +189,25 @@ function recordOf(outcome: Extract<ExecOutcome, { kind: "ended" }>, signals: Sig
     atLeast = false,
     truncated,
     leftRunning,
+    unverified = false,
     startedAt,
     endedAt,
     weaker = [],
   } = outcome;
-  return { exitCode, signal, stdoutBytes, stderrBytes, atLeast, truncated, leftRunning, startedAt, endedAt, attached: 0, weaker };
+  return {
+    exitCode,
+    signal,
+    stdoutBytes,
+    stderrBytes,
+    atLeast,
+    truncated,
+    leftRunning,
+    unverified,
+    startedAt,
+    endedAt,
+    attached: 0,
+    weaker,
+  };
 }
 
 function pick({ stdoutBytes, stderrBytes }: { stdoutBytes: number; stderrBytes: number }): Pick<ExecRecord, "stdoutBytes" | "stderrBytes"> {

@@ -266,6 +266,9 @@ describe("what a command is given", () => {
   });
 });
 
+// Leaves something behind that left the session without our environment.
+const stray = (seconds: number): string => `env -i setsid sleep ${seconds} >/dev/null 2>&1 & echo started; sleep 0.2`;
+
 describe("the end of a command", () => {
   it("does not wait for what it left in the background", async () => {
     const before = performance.now();
@@ -275,6 +278,32 @@ describe("the end of a command", () => {
     expect(outcome).toMatchObject({ kind: "ended", exitCode: 0, leftRunning: 2 });
     expect((await processesOf(on, pod)).filter((line) => /sleep 471[12]/.test(line))).toHaveLength(2);
     await inPod(on, pod, "for d in /proc/[0-9]*; do if grep -q 'sleep.471[12]' $d/cmdline; then kill ${d#/proc/}; fi; done");
+  });
+
+  it("counts what left the session without our environment, unless that can be another command's", async () => {
+    const { outcome: alone } = await exec({ command: stray(4713), exclusive: true });
+    expect(alone).toMatchObject({ kind: "ended", exitCode: 0, leftRunning: 1 });
+    expect(alone).not.toHaveProperty("unverified");
+    const beside = begin(execs, pod, { command: "echo on; exec sleep 4714" });
+    await eventually("it runs", async () => (beside.ear.text("stdout") === "on\n" ? true : undefined));
+    expect((await exec({ command: stray(4715) })).outcome).toMatchObject({ kind: "ended", exitCode: 0, leftRunning: 0, unverified: true });
+    beside.cancel.abort();
+    await beside.outcome;
+    await inPod(on, pod, "for d in /proc/[0-9]*; do if grep -q 'sleep.471[35]' $d/cmdline; then kill ${d#/proc/}; fi; done");
+    const { outcome: after } = await exec({ exclusive: true });
+    expect(after).toMatchObject({ kind: "ended", leftRunning: 0 });
+    expect(after).not.toHaveProperty("unverified");
+  });
+
+  it("counts nothing of a session that another worker opened meanwhile", async () => {
+    const long = begin(execs, pod, { command: "echo on; sleep 2" });
+    await eventually("it runs", async () => (long.ear.text("stdout") === "on\n" ? true : undefined));
+    const other = createExecs({ open: (argv, options) => on.pool.open(argv, options) });
+    await run(other, pod, {});
+    const outcome = await long.outcome;
+    await other.close();
+    expect(outcome).toMatchObject({ kind: "ended", exitCode: 0, leftRunning: 0 });
+    expect(outcome).not.toHaveProperty("unverified");
   });
 
   it("is its time-out, for children that ignore TERM or left the session too", async () => {

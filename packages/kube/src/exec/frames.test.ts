@@ -21,7 +21,7 @@ function joined(frame: Frame): Frame {
   return frame;
 }
 const slice = (offset: number, text: string): object => ({ offset, length: text.length, pieces: [Buffer.from(text)] });
-const summary = { exitCode: 0, why: null, left: 0, startedMs: 10, endedMs: 20, atLeast: false };
+const summary = { exitCode: 0, why: null, left: 0, leftUnverified: false, startedMs: 10, endedMs: 20, atLeast: false };
 
 const known: [string, string, Frame | object][] = [
   [
@@ -44,6 +44,7 @@ const known: [string, string, Frame | object][] = [
         exitCode: 143,
         why: "timeout",
         left: 2,
+        leftUnverified: false,
         startedMs: 10,
         endedMs: 20,
         atLeast: true,
@@ -55,8 +56,8 @@ const known: [string, string, Frame | object][] = [
   ],
   [
     "the exit of a command",
-    "X job.1 3 cancel 1 10 20\n",
-    { kind: "exited", id: "job.1", exitCode: 3, why: "cancel", left: 1, startedMs: 10, endedMs: 20 },
+    "X job.1 3 cancel 1? 10 20\n",
+    { kind: "exited", id: "job.1", exitCode: 3, why: "cancel", left: 1, leftUnverified: true, startedMs: 10, endedMs: 20 },
   ],
   [
     "a state with slices",

@@ -16,6 +16,8 @@ export type Summary = {
   why: string | null;
   /** Processes of it that lived on when it ended. */
   left: number;
+  /** There may be more that cannot be told from other runs' processes. */
+  leftUnverified: boolean;
   startedMs: number;
   endedMs: number;
   /** Bytes kept from the beginning; true totals; bytes kept from the end. */
@@ -25,6 +27,8 @@ export type Summary = {
   atLeast: boolean;
 };
 
+type End = Omit<Summary, "stdout" | "stderr" | "atLeast">;
+
 /** Bytes of one stream, in the pieces they arrived in. */
 export type Slice = { offset: number; length: number; pieces: Buffer[] };
 
@@ -33,7 +37,7 @@ export type Frame =
   | { kind: "ready"; boot: string; uptimeMs: number; kept: boolean; weaker: string[] }
   | { kind: "refused"; why: "nodir" | "nofifo" }
   | { kind: "closed"; id: string; summary: Summary; inline: { stdout: Slice; stderr: Slice } | null }
-  | { kind: "exited"; id: string; exitCode: number; why: string | null; left: number; startedMs: number; endedMs: number }
+  | ({ kind: "exited"; id: string; exitCode: number } & Omit<End, "exitCode">)
   | { kind: "state"; id: string; state: RunState; summary: Summary; stdout: Slice; stderr: Slice }
   | { kind: "tail"; id: string; stream: "stdout" | "stderr"; slice: Slice }
   | { kind: "fed"; id: string; fed: number | null; taken: number | null }
@@ -239,11 +243,13 @@ function weaker(list: string): string[] {
   return list.split(",").filter((word) => word !== "");
 }
 
-function readEnd(words: Words): Pick<Summary, "exitCode" | "why" | "left" | "startedMs" | "endedMs"> {
-  return { exitCode: words.numberOrNull(), why: words.orNull(), left: words.number(), startedMs: words.number(), endedMs: words.number() };
+function readEnd(words: Words): End {
+  const [exitCode, why, left] = [words.numberOrNull(), words.orNull(), words.word(/^\d{1,9}\??$/)];
+  const [startedMs, endedMs] = [words.number(), words.number()];
+  return { exitCode, why, left: Number.parseInt(left, 10), leftUnverified: left.endsWith("?"), startedMs, endedMs };
 }
 
-function tally(words: Words, end: ReturnType<typeof readEnd>): Summary {
+function tally(words: Words, end: End): Summary {
   const [out, err, outAll, errAll, outTail, errTail] = [
     words.number(),
     words.number(),

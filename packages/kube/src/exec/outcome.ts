@@ -62,6 +62,8 @@ export type ExecOutcome =
       truncated: boolean;
       /** Processes of it that live on. */
       leftRunning: number;
+      /** There may be more of them: what appeared while it ran can be another run's, or another user's. */
+      unverified?: true;
       /** Promises that this image or pod cannot hold in full: "setsid", "journal", "kubectl". */
       weaker?: string[];
     }

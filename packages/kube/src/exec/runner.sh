@@ -11,7 +11,7 @@
 # The journal ($q_j): ID.c holds one record a line, each a single write:
 #   c BOOT TOKEN DEADLINE GRACE CAP SLOT MS   claimed (the file is made with O_EXCL, before any fork); t WHY: never to be started
 #   h PID          its handler         p PID OUT ERR MS   leader of the command, and the two pumps
-#   e WHY          not started         x RC LEFT MS       the command ended; LEFT processes of it live on
+#   e WHY          not started         x RC LEFT[?] MS    the command ended; LEFT processes of it live on, or ? more
 #   z OUT ERR OUTALL ERRALL OUTTAIL ERRTAIL SURE          both streams closed: bytes kept, true totals, kept tails
 # ID.sN: what became of signal N; written before it is sent, so that it is sent once.
 # ID.o ID.e: output; ID.o.t: last bytes of one that outgrew its cap; ID.k: why we killed it; ID.SESSION.in: standard input.
@@ -153,22 +153,29 @@ slice() {
   fi
 }
 
-# The living processes of a run: q_group (in the leader's group), q_loose (left the group, or the session too).
-tree() {
-  q_group='' q_loose='' q_marks=' '
-  for q_d in $(grep -l "PODQ_RUN=$1" /proc/[0-9]*/environ); do
+# The living processes of a run: q_group (in the leader's group), q_loose (left the group, or the session too). With SINCE also
+# q_new: others that began since then, outside of the runner's own sessions. Looks only at the DIRs, if there are any.
+tree() { # TOKEN LEADER SINCE|'' [DIR...]
+  q_group='' q_loose='' q_new='' q_marks=' ' q_tok=$1 q_top=$2 q_since=$3
+  shift 3
+  [ $# -gt 0 ] || set -- /proc/[0-9]*
+  q_n=''
+  for q_d; do q_n="$q_n $q_d/environ"; done
+  for q_d in $(grep -l "PODQ_RUN=$q_tok" $q_n); do
     q_d=${q_d#/proc/}
     q_marks="$q_marks${q_d%/environ} "
   done
-  for q_d in /proc/[0-9]*; do
+  for q_d; do
     q_d=${q_d#/proc/}
     living "$q_d" || continue
-    if [ "$q_pg" = "$2" ]; then
+    if [ "$q_pg" = "$q_top" ]; then
       q_group="$q_group $q_d"
-    elif [ "$q_se" = "$2" ]; then
+    elif [ "$q_se" = "$q_top" ]; then
       q_loose="$q_loose $q_d"
     else
-      case $q_marks in *" $q_d "*) q_loose="$q_loose $q_d" ;; esac
+      case $q_marks in *" $q_d "*) q_loose="$q_loose $q_d" && continue ;; esac
+      [ "$q_since" ] && [ $((q_start * 10)) -ge "$q_since" ] || continue
+      case $q_ours in *" $q_se "*) ;; *) q_new="$q_new $q_d" ;; esac
     fi
   done
 }
@@ -190,7 +197,7 @@ reap() {
   lost:boot | lost:unstarted) q_end=gone; return ;;
   esac
   [ -s "$q_j/$1.k" ] || echo "$2" >"$q_j/$1.k"
-  tree "$q_mark" "$q_lead"
+  tree "$q_mark" "$q_lead" ''
   if [ "$q_group" ]; then
     kill -TERM "-$q_lead"
   elif [ "$q_state" = running ] && [ "$q_lead" ]; then
@@ -203,7 +210,7 @@ reap() {
   while :; do
     sleep $q_nap || nap
     q_nap=0.1
-    tree "$q_mark" "$q_lead"
+    tree "$q_mark" "$q_lead" ''
     [ "$q_group$q_loose" ] || break
     clock
     [ $q_ms -lt $q_soft ] && continue
@@ -413,11 +420,12 @@ handle() {
   [ ! "$q_feed" ] || starve
   [ ! -s "$q_j/$q_id.k" ] || quiet
   leave
+  q_left=$q_live$q_unsure
   record "$q_id" "x $q_rc $q_left $q_t1"
   printf '' >"$q_r/$q_slot"
   q_why=- q_quiet=''
   [ ! -s "$q_j/$q_id.k" ] || read -r q_why <"$q_j/$q_id.k"
-  if [ "$q_left" != 0 ]; then
+  if [ "$q_live" != 0 ]; then
     # A background child may hold the pipes for days: the client hears of the exit now and asks for the rest, and we no longer
     # hold the session's standard output open.
     echo "$q_id +" 1<>"$q_f/$q_slot" # not emptied in between: an empty slot is a free one
@@ -490,24 +498,70 @@ fence() {
 # A run that is being ended is over when all of it is, or when whoever ends it gives up.
 quiet() {
   q_hard=$((q_ms + q_grace + 10000))
-  while tree "$q_token" "$q_lead" && [ "$q_group$q_loose" ] && clock && [ $q_ms -lt $q_hard ]; do nap; done
+  while tree "$q_token" "$q_lead" '' && [ "$q_group$q_loose" ] && clock && [ $q_ms -lt $q_hard ]; do nap; done
 }
 
-# Counts what lives on after the leader's end (q_left). Whatever was started later has a higher number, unless numbers wrapped,
-# which takes a while. So after a short run only those are looked at: each carries the token, or is in the leader's group.
+# Counts what lives on after the leader's end: q_live; q_unsure if there may be more that cannot be told from other runs'
+# processes. Whatever was started later has a higher number, unless numbers wrapped, which takes a while. So after a short run
+# only that is looked at, and beside other runs no closer than to find the token or the leader's group.
 leave() {
-  q_left=0
+  q_live=0 q_unsure='' q_n=''
   if [ $((q_t1 - q_t0)) -lt 1000 ]; then
-    q_n=
     for q_d in /proc/[0-9]*; do
-      case $q_d in /proc/$q_po | /proc/$q_pe) continue ;; esac
-      [ "${q_d#/proc/}" -le "$q_lead" ] || q_n="$q_n $q_d/environ"
+      case $q_d in /proc/$$ | /proc/$q_watch | /proc/$q_self | /proc/$q_po | /proc/$q_pe) continue ;; esac
+      [ "${q_d#/proc/}" -le "$q_lead" ] || q_n="$q_n $q_d"
     done
     [ "$q_n" ] || return 0
-    kill -0 "-$q_lead" || grep -q "PODQ_RUN=$q_token" $q_n || return 0
+    if rivals; then
+      q_unsure='?'
+      kill -0 "-$q_lead" || carried $q_n || return 0
+    fi
   fi
-  tree "$q_token" "$q_lead"
-  for q_d in $q_group $q_loose; do q_left=$((q_left + 1)); done
+  q_ours=' '
+  for q_d in "$q_f"/*.s; do
+    read -r q_x <"$q_d"
+    q_ours="$q_ours$q_x "
+  done
+  tree "$q_token" "$q_lead" "$q_t0" $q_n
+  for q_d in $q_group $q_loose; do q_live=$((q_live + 1)); done
+  [ ! "$q_new" ] || strangers
+}
+
+carried() { # DIR...
+  for q_d; do
+    shift
+    set -- "$@" "$q_d/environ"
+  done
+  grep -q "PODQ_RUN=$q_token" "$@"
+}
+
+# Whether another run was there at any time beside this one. A slot's file is written when its run begins and when it ends.
+rivals() {
+  for q_d in "$q_r"/*; do
+    [ "$q_d" != "$q_r/$q_slot" ] || continue
+    [ ! -s "$q_d" ] && [ ! "$q_d" -nt "$q_r/$q_slot" ] || return 0
+  done
+  return 1
+}
+
+# What left the leader's session without the token is nobody's: it began since we did, in a session that did. It is counted if
+# it can be no other run's, and nothing but what the pod does is to be seen.
+strangers() {
+  rivals && q_unsure='?' && return
+  q_n=0
+  for q_d in $q_new; do
+    status "$q_d" && [ "$q_se" != 0 ] || continue
+    q_x=$q_se
+    if status "$q_se"; then [ $((q_start * 10)) -ge "$q_t0" ]; else [ "$q_x" -gt "$q_lead" ]; fi || continue
+    if [ ! -r "/proc/$q_d/environ" ]; then
+      q_unsure='?' # another user's
+    elif grep -q PODQ_RUN= "/proc/$q_d/environ"; then
+      continue
+    fi
+    q_n=$((q_n + 1))
+  done
+  [ $q_n -gt 0 ] || return 0
+  if [ "$q_alone" = 1 ] && [ ! "$q_shared" ]; then q_live=$((q_live + q_n)); else q_unsure='?'; fi
 }
 
 # ---- calls ------------------------------------------------------------------------------------------------------------
@@ -767,7 +821,7 @@ boot() {
   status 1
   q_boot=$q_start-${q_boot%%-*}
   status $$
-  q_mine=$q_start
+  q_mine=$q_start q_mine_se=$q_se
   for q_d; do
     if [ ! "$q_j" ] && [ -d "$q_d/.podq1/f" ] && [ -w "$q_d/.podq1/f" ]; then
       q_j=$q_d/.podq1
@@ -800,7 +854,12 @@ boot() {
   [ $q_kept = 1 ] || q_weak=$q_weak,journal
   clock
   echo "$q_sec" >"$q_f/$q_sess.p"
+  echo "$q_mine_se" >"$q_f/$q_sess.s"
+  # Where the machine's own processes can be seen, not all that appears is the pod's.
+  q_shared=''
+  read -r q_x </proc/2/comm && [ "$q_x" = kthreadd ] && q_shared=1
   watch &
+  q_watch=$!
   echo "podq1 $q_sess ready $q_boot $q_ms $q_kept ${q_weak:-,}"
   give
 }

@@ -3,7 +3,8 @@ import type { Summary } from "./frames.ts";
 import { ended, never, refused } from "./verdict.ts";
 
 const size = { kept: 0, total: 0, tail: 0 };
-const summary: Summary = { exitCode: 0, why: null, left: 0, startedMs: 1000, endedMs: 1250, stdout: size, stderr: size, atLeast: false };
+const times = { startedMs: 1000, endedMs: 1250 };
+const summary: Summary = { exitCode: 0, why: null, left: 0, leftUnverified: false, ...times, stdout: size, stderr: size, atLeast: false };
 const conclude = (change: Partial<Summary>, weaker: string[] = [], left = 0): ReturnType<typeof ended> =>
   ended({ ...summary, ...change }, (ms) => 1_000_000 + ms, weaker, left);
 
@@ -45,6 +46,8 @@ describe("a run that ended", () => {
 
   it("counts what was left, by the larger of two counts, and names what is weaker", () => {
     expect(conclude({ left: 1 }, ["setsid"], 3)).toMatchObject({ leftRunning: 3, weaker: ["setsid"] });
+    expect(conclude({})).not.toHaveProperty("unverified");
+    expect(conclude({ leftUnverified: true })).toMatchObject({ leftRunning: 0, unverified: true });
   });
 
   it("is never made of a journal without an end", () => {

@@ -28,6 +28,7 @@ export function ended(summary: Summary, wallMs: (uptimeMs: number) => number, we
     ...(atLeast && { atLeast }),
     truncated: atLeast || stdout.total > stdout.kept || stderr.total > stderr.kept,
     leftRunning: Math.max(summary.left, left),
+    ...(summary.leftUnverified && { unverified: true }),
     ...(weaker.length > 0 && { weaker: [...weaker] }),
   };
 }
