@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { JobRequest } from "@podq/jobs";
-import type { Context } from "./connect.ts";
+import type { Context } from "./context.ts";
 import { enqueue } from "./enqueue.ts";
 import { PodqError } from "./errors.ts";
 import { letGo, type InputStream } from "./feed.ts";

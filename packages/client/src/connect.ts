@@ -1,25 +1,9 @@
 import type { JobState, PodStatus } from "@podq/jobs";
-import { connectRedis, createDispatcher, openListener, type Listener } from "@podq/queue";
-import { openStore, ownerPrefix, toPodRecord, type PodRecord, type Store } from "@podq/store";
-import { createLine, type Line } from "./dispatch.ts";
-import { asPodqError } from "./errors.ts";
-import { createFeeds, type Feeds } from "./feed.ts";
+import { ownerPrefix, toPodRecord, type PodRecord } from "@podq/store";
+import { openContext, type ConnectOptions } from "./context.ts";
 import { jobHandle, type Job } from "./job.ts";
 import { podHandle, type Pod, type PodAddress } from "./pod.ts";
 import { toJobStatus, type JobStatus } from "./status.ts";
-
-/** Options of {@link connect}. */
-export type ConnectOptions = {
-  redisUrl: string;
-  mongodbUri: string;
-  /** BullMQ's key prefix, as the workers have it. Default `bull`. */
-  prefix?: string;
-  /** Told when Redis failed after a job was accepted: the job is safe, the workers find it a little later. Default: nobody is. */
-  onLag?: (error: unknown, jobId: string) => void;
-};
-
-/** What the handles of pods and jobs work with. */
-export type Context = { store: Store; line: Line; listener: Listener; feeds: Feeds };
 
 /** Which pods to list: all of an owner's, those in one status, those with all the labels. */
 export type PodsFilter = { project?: string; conversation?: string; status?: PodStatus; labels?: Record<string, string> };
@@ -45,29 +29,8 @@ const pageSize = 100;
 
 /** Connects to podq's Redis and MongoDB and checks them. Throws PodqError `unavailable`, which names the setting to mend. */
 export async function connect(options: ConnectOptions): Promise<Podq> {
-  const { redisUrl, mongodbUri, prefix = "bull", onLag = () => undefined } = options;
-  const [opened, connected] = await Promise.allSettled([
-    openStore({ uri: mongodbUri, appName: "podq-client" }),
-    connectRedis(redisUrl, "caller"),
-  ]);
-  if (opened.status === "rejected" || connected.status === "rejected") {
-    if (opened.status === "fulfilled") await opened.value.close();
-    if (connected.status === "fulfilled") connected.value.disconnect();
-    throw asPodqError(opened.status === "rejected" ? opened.reason : (connected as PromiseRejectedResult).reason);
-  }
-  const store = opened.value;
-  const dispatcher = createDispatcher(connected.value, prefix);
-  const listener = openListener(redisUrl, prefix);
-  const line = createLine(store, dispatcher, onLag);
-  const context: Context = { store, line, listener, feeds: createFeeds(store, line, listener) };
-
-  const close = async (): Promise<void> => {
-    await context.feeds.close();
-    listener.close();
-    await dispatcher.close();
-    await store.close();
-  };
-
+  const context = await openContext(options);
+  const { store, close } = context;
   return {
     pod: (address) => podHandle(context, address),
     job: (id) => jobHandle(context, id),

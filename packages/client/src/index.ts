@@ -1,4 +1,5 @@
-export { connect, type ConnectOptions, type JobsFilter, type Podq, type PodsFilter } from "./connect.ts";
+export type { ConnectOptions } from "./context.ts";
+export { connect, type JobsFilter, type Podq, type PodsFilter } from "./connect.ts";
 export { PodqError } from "./errors.ts";
 export type { InputStream } from "./feed.ts";
 export type { Job, RetryOptions, Subscription } from "./job.ts";

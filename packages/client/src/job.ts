@@ -1,6 +1,6 @@
 import { isTerminal, parseRequest, signalNames, type JobRequest, type Kind, type SignalAnswer, type SignalName } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
-import type { Context } from "./connect.ts";
+import type { Context } from "./context.ts";
 import { accept, type Stdin } from "./accept.ts";
 import { asPodqError, PodqError } from "./errors.ts";
 import { readOutput, type OutputOptions, type OutputPiece } from "./output.ts";

@@ -1,6 +1,6 @@
 import { defaultPodName, parseRequest, podKey, type JobRequest, type Kind, type Owner, type ParamsInput } from "@podq/jobs";
 import { toPodRecord, type PodRecord } from "@podq/store";
-import type { Context } from "./connect.ts";
+import type { Context } from "./context.ts";
 import { accept, type Stdin } from "./accept.ts";
 import { asPodqError } from "./errors.ts";
 import { jobHandle, type Job } from "./job.ts";
