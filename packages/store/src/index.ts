@@ -5,5 +5,7 @@ export type { Attempt, JobDocument, JobEvent, Target } from "./job-schema.ts";
 export type { Claim, Ending, Held, JobFilter, JobStore, LineEntry } from "./jobs.ts";
 export type { LeaseStore } from "./lease.ts";
 export type { ClusterIdentity, PodDocument, Resources } from "./pod-schema.ts";
-export { ownerPrefix, toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
+export { ownerPrefix } from "./owners.ts";
+export { toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
+export { scopes, type Scope, type TokenDocument, type TokenStore } from "./tokens.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

@@ -16,6 +16,7 @@ import { sameDigest } from "./digest.ts";
 import { isDuplicate, StoreError } from "./errors.ts";
 import type { JobDocument, Target } from "./job-schema.ts";
 import { digestParts, newJob } from "./new-job.ts";
+import { ofOwners } from "./owners.ts";
 import { literal, serverTime, visible, type UpdateStage } from "./stages.ts";
 
 /** What of a job its dispatch needs. */
@@ -28,7 +29,14 @@ export type LineEntry = Pick<
 export type Ending = { state: TerminalState; result: unknown; error: Failure | null; why: string };
 
 /** Which jobs a list shows. */
-export type JobFilter = { podKey?: string; podKeyPrefix?: string; state?: JobDocument["state"]; before?: { createdAt: Date; id: string } };
+export type JobFilter = {
+  podKey?: string;
+  podKeyPrefix?: string;
+  /** Only jobs of these owners' pods: `project/p1`. */
+  owners?: readonly string[];
+  state?: JobDocument["state"];
+  before?: { createdAt: Date; id: string };
+};
 
 /** The jobs collection: the truth about every job, and the lock of every pod. */
 export type JobStore = ReturnType<typeof createJobStore>;
@@ -337,11 +345,12 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     },
 
     /** Jobs, newest first, at most `limit`. */
-    async list({ podKey, podKeyPrefix, state, before }: JobFilter, limit: number): Promise<JobDocument[]> {
+    async list({ podKey, podKeyPrefix, owners, state, before }: JobFilter, limit: number): Promise<JobDocument[]> {
       const filter: QueryFilter<JobDocument> = {
         ...(podKey === undefined ? {} : { podKey }),
         ...(podKeyPrefix === undefined ? {} : { podKey: { $gte: podKeyPrefix, $lt: `${podKeyPrefix}\u{10ffff}` } }),
         ...(state === undefined ? {} : { state }),
+        ...(owners === undefined ? {} : { $and: [{ $or: ofOwners("podKey", owners) }] }),
         ...(before === undefined
           ? {}
           : { $or: [{ createdAt: { $lt: before.createdAt } }, { createdAt: before.createdAt, _id: { $lt: before.id } }] }),

@@ -1,6 +1,7 @@
-import { mayPodMove, type Owner, type PodStatus } from "@podq/jobs";
+import { mayPodMove, type PodStatus } from "@podq/jobs";
 import type { Model, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
+import { ofOwners } from "./owners.ts";
 import type { PodDocument } from "./pod-schema.ts";
 import { literal, visible } from "./stages.ts";
 
@@ -21,6 +22,10 @@ export type PodPatch = Partial<
 /** Which pods a list shows. */
 export type PodFilter = {
   owner?: { kind: "project" | "conversation"; id: string };
+  /** Only these owners' pods: `project/p1`. */
+  owners?: readonly string[];
+  /** Name of the host that the pod is on. */
+  host?: string;
   status?: PodStatus;
   labels?: Record<string, string>;
   after?: string;
@@ -95,10 +100,12 @@ export function createPodStore(model: Model<PodDocument>) {
     },
 
     /** Pods in the order of their keys, at most `limit`. */
-    async list({ owner, status, labels = {}, after }: PodFilter, limit: number): Promise<PodDocument[]> {
+    async list({ owner, owners, host, status, labels = {}, after }: PodFilter, limit: number): Promise<PodDocument[]> {
       const filter: QueryFilter<PodDocument> = {
         ...(owner === undefined ? {} : { [`owner.${owner.kind}`]: owner.id }),
         ...(status === undefined ? {} : { status }),
+        ...(host === undefined ? {} : { "host.name": host }),
+        ...(owners === undefined ? {} : { $or: ofOwners("_id", owners) }),
         ...(after === undefined ? {} : { _id: { $gt: after } }),
         $expr: {
           $and: Object.entries(labels).map(([key, value]) => ({
@@ -128,9 +135,4 @@ const fresh = {
 
 function literals(values: object): object {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, literal(value)]));
-}
-
-/** The keys of all pods of an owner begin with this. */
-export function ownerPrefix(owner: Owner): string {
-  return owner.project === undefined ? `conversation/${owner.conversation}/` : `project/${owner.project}/`;
 }

@@ -7,6 +7,7 @@ import { createJobStore, type JobStore } from "./jobs.ts";
 import { createLeaseStore, leaseSchema, type LeaseDocument, type LeaseStore } from "./lease.ts";
 import { podSchema, type PodDocument } from "./pod-schema.ts";
 import { createPodStore, type PodStore } from "./pods.ts";
+import { createTokenStore, tokenSchema, type TokenDocument, type TokenStore } from "./tokens.ts";
 
 /** How this code lays out its data. A database of a later version is not touched. */
 const dataVersion = 1;
@@ -32,6 +33,7 @@ export type Store = {
   output: OutputStore;
   input: InputStore;
   leases: LeaseStore;
+  tokens: TokenStore;
   close: () => Promise<void>;
 };
 
@@ -57,6 +59,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       output: connection.model<OutputDocument>("Output", outputSchema),
       input: connection.model<InputDocument>("Input", inputSchema),
       leases: connection.model<LeaseDocument>("Lease", leaseSchema),
+      tokens: connection.model<TokenDocument>("Token", tokenSchema),
     };
     await Promise.all([models.jobs, models.pods, models.output, models.input].map((model) => model.createIndexes()));
     return {
@@ -65,6 +68,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       output: createOutputStore(models.output, { retentionMs }),
       input: createInputStore(models.input),
       leases: createLeaseStore(models.leases),
+      tokens: createTokenStore(models.tokens),
       close: async () => connection.close(),
     };
   } catch (error) {

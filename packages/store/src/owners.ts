@@ -1,0 +1,12 @@
+import type { Owner } from "@podq/jobs";
+
+/** A filter for documents whose pod belongs to one of these owners; `field` holds the pod's key. */
+export function ofOwners(field: string, owners: readonly string[]): Record<string, unknown>[] {
+  // "0" is the character after "/". An empty $or is an error, and no owners have no pods.
+  return owners.length === 0 ? [{ [field]: "" }] : owners.map((one) => ({ [field]: { $gte: `${one}/`, $lt: `${one}0` } }));
+}
+
+/** The keys of all pods of an owner begin with this. */
+export function ownerPrefix(owner: Owner): string {
+  return owner.project === undefined ? `conversation/${owner.conversation}/` : `project/${owner.project}/`;
+}

@@ -1,0 +1,73 @@
+import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
+import { Schema, type Model } from "mongoose";
+
+/** What a token may do: look; also enqueue, cancel and signal; also administer, for those without owners. */
+export const scopes = ["read", "run", "admin"] as const;
+/** One of them. */
+export type Scope = (typeof scopes)[number];
+
+/** A token as it is stored: of the secret itself only its digest. `owners`: `project/ID`, `conversation/ID`; empty: everybody's. */
+export type TokenDocument = {
+  _id: string;
+  digest: string;
+  label: string;
+  scope: Scope;
+  owners: string[];
+  createdAt: Date;
+  revokedAt: Date | null;
+};
+
+export const tokenSchema = new Schema<TokenDocument>(
+  {
+    _id: { type: String, required: true },
+    digest: { type: String, required: true },
+    label: { type: String, required: true },
+    scope: { type: String, enum: scopes, required: true },
+    owners: { type: [String], required: true },
+    createdAt: { type: Date, required: true },
+    revokedAt: { type: Date, default: null },
+  },
+  { collection: "tokens", versionKey: false, strict: "throw", strictQuery: "throw", autoIndex: false, autoCreate: false },
+);
+
+/** The tokens of the API. */
+export type TokenStore = ReturnType<typeof createTokenStore>;
+
+const pattern = /^podq_([0-9a-f]{12})_([A-Za-z0-9_-]{43})$/;
+
+// A secret of 256 random bits needs no slow hash: there is nothing to guess.
+function digestOf(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex");
+}
+
+export function createTokenStore(model: Model<TokenDocument>) {
+  return {
+    /** Makes a token. Its text is in this answer and nowhere else. */
+    async create(given: Pick<TokenDocument, "label" | "scope" | "owners">): Promise<{ text: string; token: TokenDocument }> {
+      const [id, secret] = [randomBytes(6).toString("hex"), randomBytes(32).toString("base64url")];
+      const token = { _id: id, digest: digestOf(secret), ...given, createdAt: new Date(), revokedAt: null };
+      await model.insertOne(token);
+      return { text: `podq_${id}_${secret}`, token };
+    },
+
+    /** The token with this text; null if there is none, or it was revoked. */
+    async find(text: string): Promise<TokenDocument | null> {
+      const [, id, secret] = pattern.exec(text) ?? [];
+      if (id === undefined || secret === undefined) return null;
+      const token = await model.findById(id).lean<TokenDocument>();
+      const same = timingSafeEqual(Buffer.from(digestOf(secret), "hex"), Buffer.from(token?.digest ?? "0".repeat(64), "hex"));
+      return token !== null && same && token.revokedAt === null ? token : null;
+    },
+
+    /** Whether there is a token that counts. */
+    any: async (): Promise<boolean> => (await model.exists({ revokedAt: null })) !== null,
+
+    /** All tokens, newest first, without their digests. */
+    list: async (): Promise<Omit<TokenDocument, "digest">[]> =>
+      model.find({}, { digest: 0 }).sort({ createdAt: -1 }).lean<Omit<TokenDocument, "digest">[]>(),
+
+    /** Revokes a token; it stays in the list. False: there is none with this id that counts. */
+    revoke: async (id: string): Promise<boolean> =>
+      (await model.updateOne({ _id: id, revokedAt: null }, { $set: { revokedAt: new Date() } })).modifiedCount === 1,
+  };
+}
