@@ -4,6 +4,7 @@ import { addDelete } from "./commands/delete.ts";
 import { addExec } from "./commands/exec.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
+import { addTokens } from "./commands/tokens.ts";
 import type { CliContext } from "./context.ts";
 
 /** The whole `podq` command. Wrong use is thrown as a CommanderError. */
@@ -18,6 +19,7 @@ export function createProgram(context: CliContext): Command {
   addExec(program, context);
   addDelete(program, context);
   addRecords(program, context);
+  addTokens(program, context);
   addServers(program, context);
   return program;
 }

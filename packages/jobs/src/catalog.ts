@@ -29,6 +29,10 @@ const createParams = z.strictObject({
   timeoutMs: timeout(hour).default(5 * minute),
 });
 
+const sharesJournal = ({ parallel, maxOutputBytes }: { parallel: boolean; maxOutputBytes: number }): boolean =>
+  !parallel || maxOutputBytes <= 40 * mebibyte;
+const tooMuchForParallel = { path: ["maxOutputBytes"], error: "must be at most 41943040 (40 MiB) for a parallel exec" };
+
 const execParams = z
   .strictObject({
     /** An argv, never parsed by a shell; or a string, run by the pod's `sh -c`. */
@@ -58,10 +62,7 @@ const execParams = z
     /** For images without a shell: take kubectl's exit status 0 for the command's. */
     trustKubectl: z.boolean().default(false),
   })
-  .refine(({ parallel, maxOutputBytes }) => !parallel || maxOutputBytes <= 40 * mebibyte, {
-    path: ["maxOutputBytes"],
-    error: "must be at most 41943040 (40 MiB) for a parallel exec",
-  });
+  .refine(sharesJournal, tooMuchForParallel);
 
 const deleteParams = z.strictObject({
   /** First cancel what runs and waits in this pod. */
@@ -84,6 +85,14 @@ export type Params<K extends Kind> = Omit<z.output<(typeof paramsOf)[K]>, "stdin
 const payload = <K extends Kind>(kind: K) =>
   z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), params: paramsOf[kind], ...jobOptions });
 const payloads = { create: payload("create"), exec: payload("exec"), delete: payload("delete") }; // made once: zod compiles each schema
+
+const { idempotencyKey: _header, ...bodyOptions } = jobOptions;
+
+/** What an HTTP request of each kind carries, beside the pod's address where that is in the path, and its idempotency key, which is a header. */
+export const requestBodies = {
+  create: z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), ...createParams.shape, ...bodyOptions }),
+  exec: z.strictObject({ ...execParams.shape, ...bodyOptions }).refine(sharesJournal, tooMuchForParallel),
+};
 
 /** A checked request: everything a job is made of. */
 export type JobRequest<K extends Kind = Kind> = K extends Kind

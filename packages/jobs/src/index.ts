@@ -1,8 +1,18 @@
-export { isKind, kinds, parseRequest, payloadJsonSchema, type JobRequest, type Kind, type Params, type ParamsInput } from "./catalog.ts";
+export {
+  isKind,
+  kinds,
+  parseRequest,
+  payloadJsonSchema,
+  requestBodies,
+  type JobRequest,
+  type Kind,
+  type Params,
+  type ParamsInput,
+} from "./catalog.ts";
 export { codes, type Code, type Failure } from "./codes.ts";
 export { RequestError } from "./errors.ts";
 export { maySharePod, runnable, slotsPerPod, turnOf, type InLine } from "./line.ts";
-export { defaultPodName, ownerParts, podKey, type Owner } from "./owner.ts";
+export { defaultPodName, ownerParts, ownerSchema, podKey, podNameSchema, type Owner } from "./owner.ts";
 export {
   isTerminal,
   jobStates,
@@ -15,4 +25,5 @@ export {
   type TerminalState,
 } from "./states.ts";
 export { signalAnswers, signalNames, type SignalAnswer, type SignalName, type SignalRecord } from "./signals.ts";
+export { jobWire, jobWithResultWire, podWire } from "./wire.ts";
 export type { ExecRecord } from "./results.ts";

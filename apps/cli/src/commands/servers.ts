@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import { wholeNumber, type CliContext } from "../context.ts";
 
-/** `podq worker | dev`: the processes that stay. What they are made of is loaded only here, since no other command needs it. */
+/** `podq worker | api | dev`: the processes that stay. What they are made of is loaded only here, since no other command needs it. */
 export function addServers(program: Command, context: CliContext): void {
   program
     .command("worker")
@@ -9,6 +9,14 @@ export function addServers(program: Command, context: CliContext): void {
     .action(async () => {
       const { runWorker } = await import("@podq/worker");
       context.exit(await runWorker(context.interrupt));
+    });
+
+  program
+    .command("api")
+    .description("serve podq over HTTP, until SIGTERM or Ctrl-C")
+    .action(async () => {
+      const { runApi } = await import("@podq/api");
+      context.exit(await runApi(context.interrupt));
     });
 
   program

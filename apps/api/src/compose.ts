@@ -1,0 +1,40 @@
+import { openContext } from "@podq/client/handles";
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { ConfigError, type ApiConfig } from "./config.ts";
+import { createServer } from "./server.ts";
+
+/** A running API. */
+export type Api = { url: string; stop: () => Promise<void> };
+
+const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
+
+/** Starts the API. Without any token it listens on loopback only, wherever it was to listen, and says so. Throws what names the setting to mend. */
+export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
+  const started = new AsyncDisposableStack();
+  try {
+    const { redisUrl, mongodbUri, prefix, rate, bodyBytes, port } = config;
+    const onLag = (error: unknown, job: string): void =>
+      log.warn({ err: error, job }, "Redis failed; the job is accepted, and found by the sweeper");
+    const context = started.adopt(await openContext({ redisUrl, mongodbUri, prefix, onLag }), async (one) => one.close());
+    const app = started.adopt(await createServer(context, { rate, bodyBytes }, log), async (one) => {
+      one.server.closeAllConnections(); // followers would hold it open for as long as they like
+      await one.close();
+    });
+    const guarded = await context.store.tokens.any();
+    const host = guarded || loopback.has(config.host) ? config.host : "127.0.0.1";
+    if (!guarded)
+      log.warn({ host }, "there is no token: everybody on this machine is let in, and nobody else; podq token create makes one");
+    await app.listen({ host, port }).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(`PODQ_API_HOST, PODQ_API_PORT: cannot listen there: ${reason}`, { cause: error });
+    });
+    const { address, family, port: taken } = app.server.address() as AddressInfo;
+    const url = `http://${family === "IPv6" ? `[${address}]` : address}:${taken}`;
+    log.info({ url, guarded }, "the API is ready");
+    return { url, stop: async () => started.disposeAsync() };
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+}

@@ -1,0 +1,134 @@
+import { jobHandle, toJobStatus, watchJob, type Context } from "@podq/client/handles";
+import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames } from "@podq/jobs";
+import type { JobDocument } from "@podq/store";
+import { z } from "zod";
+import { demandScope, reaches, type Caller } from "../access.ts";
+import { ApiError } from "../problem.ts";
+import { anyProblem, cursorOf, jobParams, ownerFilter, page, positionOf, writeProblem } from "../schemas.ts";
+import type { App } from "../server.ts";
+import { ownersOf } from "./pods.ts";
+
+const listed = z.object({ items: z.array(jobWire), next: z.string().nullable() });
+const filter = z.strictObject({
+  ...page,
+  owner: ownerFilter.optional(),
+  name: z.string().max(128).optional(),
+  state: z.enum(jobStates).optional(),
+});
+const waiting = z.strictObject({
+  wait: z
+    .string()
+    .regex(/^([1-9]|[1-5]\d|60)s$/, { error: "must be 1s to 60s" })
+    .transform((text) => Number.parseInt(text, 10) * 1_000)
+    .optional(),
+});
+
+/** A job that the caller may see. One of another owner is not there for him. */
+export async function jobOf(context: Context, caller: Caller, id: string): Promise<JobDocument> {
+  const job = await context.store.jobs.get(id);
+  if (job === null || !reaches(caller, job.owner))
+    throw new ApiError("not-found", `there is no job ${id}; jobs are kept for a while after their end, then removed`);
+  return job;
+}
+
+/** `/v1/jobs`: list, look at, wait for, cancel and signal jobs. */
+export function addJobRoutes(app: App, context: Context): void {
+  const { store, listener } = context;
+  const statusOf = async (job: JobDocument): Promise<object> =>
+    toJobStatus(job, job.state === "queued" ? await store.jobs.ahead(job) : null);
+
+  app.get(
+    "/v1/jobs",
+    { schema: { summary: "List jobs, newest first", querystring: filter, response: { 200: listed, ...anyProblem } } },
+    async (request) => {
+      const { owner, name, state, limit, cursor } = request.query;
+      const owners = ownersOf(request.caller, owner);
+      const [at, id] = positionOf(cursor) ?? [];
+      const jobs = await store.jobs.list(
+        {
+          ...(state && { state }),
+          ...(owner !== undefined && name !== undefined ? { podKey: `${owner}/${name}` } : owners && { owners }),
+          ...(at !== undefined && id !== undefined && { before: { createdAt: new Date(at), id } }),
+        },
+        limit,
+      );
+      const last = jobs.length < limit ? undefined : jobs.at(-1);
+      return {
+        items: jobs.map((job) => toJobStatus(job, null)) as never[],
+        next: last === undefined ? null : cursorOf([last.createdAt.toISOString(), last._id]),
+      };
+    },
+  );
+
+  app.get(
+    "/v1/jobs/:id",
+    {
+      schema: {
+        summary: "Where a job stands; `wait` holds the answer until its end",
+        params: jobParams,
+        querystring: waiting,
+        response: { 200: jobWithResultWire, ...anyProblem },
+      },
+    },
+    async (request) => {
+      const { id } = request.params;
+      let job = await jobOf(context, request.caller, id);
+      const { wait } = request.query;
+      if (wait !== undefined && !isTerminal(job.state)) {
+        const over = AbortSignal.any([AbortSignal.timeout(wait), closed(request.raw)]);
+        const watch = await watchJob(listener, id);
+        try {
+          for (job = await jobOf(context, request.caller, id); !isTerminal(job.state); job = await jobOf(context, request.caller, id))
+            await watch.next(over);
+        } catch (error) {
+          if (!over.aborted) throw error;
+        } finally {
+          watch.stop();
+        }
+      }
+      return { ...(await statusOf(job)), result: job.result } as never;
+    },
+  );
+
+  app.post(
+    "/v1/jobs/:id/cancel",
+    {
+      schema: {
+        summary: "Ask for a job's end",
+        params: jobParams,
+        body: z.strictObject({ reason: z.string().max(1_000).optional() }).nullish(),
+        response: { 200: jobWire, ...writeProblem },
+      },
+    },
+    async (request) => {
+      demandScope(request.caller, "run");
+      const { _id: id } = await jobOf(context, request.caller, request.params.id);
+      const { reason } = request.body ?? {};
+      return await jobHandle(context, id).cancel(reason === undefined ? {} : { reason });
+    },
+  );
+
+  app.post(
+    "/v1/jobs/:id/signal",
+    {
+      schema: {
+        summary: "Send a running exec's command a signal",
+        params: jobParams,
+        body: z.strictObject({ signal: z.enum(signalNames) }),
+        response: { 200: z.object({ answer: z.enum(signalAnswers) }), ...writeProblem },
+      },
+    },
+    async (request) => {
+      demandScope(request.caller, "run");
+      const { _id: id } = await jobOf(context, request.caller, request.params.id);
+      return { answer: await jobHandle(context, id).signal(request.body.signal) };
+    },
+  );
+}
+
+/** Aborts when the caller has gone. */
+export function closed(raw: import("node:http").IncomingMessage): AbortSignal {
+  const gone = new AbortController();
+  raw.socket.once("close", () => gone.abort(new Error("the caller has gone")));
+  return gone.signal;
+}

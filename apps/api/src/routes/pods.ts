@@ -1,0 +1,148 @@
+import { podHandle, toJobStatus, type Context } from "@podq/client/handles";
+import { jobWire, podStatuses, podWire, requestBodies, type Owner } from "@podq/jobs";
+import { toPodRecord, type JobDocument } from "@podq/store";
+import type { FastifyReply } from "fastify";
+import { z } from "zod";
+import { demandOwner, demandScope, type Caller } from "../access.ts";
+import { ApiError } from "../problem.ts";
+import {
+  addressOf,
+  anyProblem,
+  cursorOf,
+  idempotencyHeader,
+  namedPodParams,
+  ownerFilter,
+  page,
+  podParams,
+  positionOf,
+  writeProblem,
+} from "../schemas.ts";
+import type { App } from "../server.ts";
+
+const accepted = { 202: jobWire.meta({ description: "Accepted; Location is the job." }), ...writeProblem };
+const listed = z.object({ items: z.array(podWire), next: z.string().nullable() });
+const filter = z.strictObject({
+  ...page,
+  owner: ownerFilter.optional(),
+  status: z.enum(podStatuses).optional(),
+  host: z.string().max(253).optional(),
+  label: z.union([z.string(), z.array(z.string())]).optional(),
+});
+const deletion = z.strictObject({
+  cancelPending: z.stringbool({ truthy: ["true"], falsy: ["false"], case: "sensitive" }).default(false),
+  timeoutMs: z.coerce.number().int().min(1).max(3_600_000).optional(),
+});
+
+/** `/v1/pods`: create, list, look at, run commands in, and delete pods. */
+export function addPodRoutes(app: App, context: Context): void {
+  const { store } = context;
+
+  const accept = async (reply: FastifyReply, id: string): Promise<object> => {
+    const job = (await store.jobs.get(id)) as JobDocument;
+    reply.code(202).header("location", `/v1/jobs/${id}`);
+    return toJobStatus(job, await store.jobs.ahead(job));
+  };
+
+  app.post(
+    "/v1/pods",
+    { schema: { summary: "Create a pod, or bring it to run", body: requestBodies.create, headers: idempotencyHeader, response: accepted } },
+    async (request, reply) => {
+      const { owner, name, ...options } = request.body;
+      demandRun(request.caller, owner);
+      const job = await podHandle(context, { ...owner, name }).create({ ...defined(options), ...keyed(request.headers) });
+      return (await accept(reply, job.id)) as never;
+    },
+  );
+
+  app.get(
+    "/v1/pods",
+    { schema: { summary: "List pods, in the order of their keys", querystring: filter, response: { 200: listed, ...anyProblem } } },
+    async (request) => {
+      const { owner, status, host, label, limit, cursor } = request.query;
+      const owners = ownersOf(request.caller, owner);
+      const [after] = positionOf(cursor) ?? [];
+      const asked = { ...defined({ status, host, owners, after }), labels: labelsOf(label) };
+      const pods = await store.pods.list(asked, limit);
+      const last = pods.length < limit ? undefined : pods.at(-1);
+      return { items: pods.map(toPodRecord) as never[], next: last === undefined ? null : cursorOf([last._id]) };
+    },
+  );
+
+  for (const [path, params] of [
+    ["/v1/pods/:owner/:id", podParams],
+    ["/v1/pods/:owner/:id/:name", namedPodParams],
+  ] as const) {
+    app.get(
+      path,
+      { schema: { summary: "What is recorded of a pod", params, response: { 200: podWire, ...anyProblem } } },
+      async (request) => {
+        const { owner, key } = addressOf(request.params);
+        demandOwner(request.caller, owner);
+        const pod = await store.pods.get(key);
+        if (pod === null) throw new ApiError("not-found", `there is no pod ${key}`);
+        return toPodRecord(pod);
+      },
+    );
+
+    app.delete(
+      path,
+      { schema: { summary: "Delete a pod", params, querystring: deletion, headers: idempotencyHeader, response: accepted } },
+      async (request, reply) => {
+        const { owner, name } = addressOf(request.params);
+        demandRun(request.caller, owner);
+        const job = await podHandle(context, { ...owner, name }).delete({ ...defined(request.query), ...keyed(request.headers) });
+        return (await accept(reply, job.id)) as never;
+      },
+    );
+
+    app.post(
+      `${path}/exec`,
+      { schema: { summary: "Run a command in a pod", params, body: requestBodies.exec, headers: idempotencyHeader, response: accepted } },
+      async (request, reply) => {
+        const { owner, name } = addressOf(request.params);
+        demandRun(request.caller, owner);
+        const { command, stdin, ...options } = request.body;
+        const input = stdin === undefined ? {} : { stdin: typeof stdin === "string" ? stdin : Buffer.from(stdin.base64, "base64") };
+        const job = await podHandle(context, { ...owner, name }).exec(command, {
+          ...defined(options),
+          ...input,
+          ...keyed(request.headers),
+        });
+        return (await accept(reply, job.id)) as never;
+      },
+    );
+  }
+}
+
+/** The owners that a list may show: those asked for, within those of the token. */
+export function ownersOf(caller: Caller, asked: string | undefined): readonly string[] | undefined {
+  if (asked === undefined) return caller.owners ?? undefined;
+  if (caller.owners !== null && !caller.owners.includes(asked)) throw new ApiError("access-denied", `this token is not for ${asked}`);
+  return [asked];
+}
+
+function labelsOf(given: string | string[] | undefined): Record<string, string> {
+  const pairs = given === undefined ? [] : [given].flat();
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const at = pair.indexOf("=");
+      if (at < 1) throw new ApiError("invalid-request", `label: ${JSON.stringify(pair)} is not KEY=VALUE`, "label");
+      return [pair.slice(0, at), pair.slice(at + 1)];
+    }),
+  );
+}
+
+function demandRun(caller: Caller, owner: Owner): void {
+  demandScope(caller, "run");
+  demandOwner(caller, owner);
+}
+
+function keyed(headers: z.output<typeof idempotencyHeader>): { idempotencyKey?: string } {
+  const key = headers["idempotency-key"];
+  return key === undefined ? {} : { idempotencyKey: key };
+}
+
+// What was left out is left out, as exact optional types want it.
+function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,111 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import rateLimit from "@fastify/rate-limit";
+import swagger from "@fastify/swagger";
+import swaggerUi from "@fastify/swagger-ui";
+import { PodqError, type Context } from "@podq/client/handles";
+import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
+import {
+  hasZodFastifySchemaValidationErrors,
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from "fastify-type-provider-zod";
+import type { Logger } from "pino";
+import { identify, type Caller } from "./access.ts";
+import { ApiError, problem, type Problem, type ProblemCode } from "./problem.ts";
+import { addEventRoutes } from "./routes/events.ts";
+import { addHealthRoutes } from "./routes/health.ts";
+import { addJobRoutes } from "./routes/jobs.ts";
+import { addOutputRoutes } from "./routes/output.ts";
+import { addPodRoutes } from "./routes/pods.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+/** The server with schemas for types. */
+export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
+
+/** Bounds of a server: requests a minute of one caller, and bytes of one body. */
+export type ServerOptions = { rate: number; bodyBytes: number };
+
+const open = new Set(["/healthz"]);
+
+/** Makes the server: access first, then the routes, then every error as a problem. Listens nowhere yet. */
+export async function createServer(context: Context, options: ServerOptions, log: Logger): Promise<App> {
+  const loggerInstance: FastifyBaseLogger = log;
+  const app: App = fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: options.bodyBytes,
+    routerOptions: { maxParamLength: 256 },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  app.setErrorHandler(async (error, request, reply) => {
+    const told = problemOf(error as Error);
+    if (told.status >= 500) log.error({ err: error, method: request.method, url: request.routeOptions.url }, "a request failed");
+    if (told.code === "backlog-full") reply.header("retry-after", "5");
+    if (told.status === 401) reply.header("www-authenticate", "Bearer");
+    return reply.code(told.status).type("application/problem+json").send(JSON.stringify(told));
+  });
+  app.setNotFoundHandler(async () => {
+    throw new ApiError("not-found", "there is no such path; see /docs");
+  });
+
+  app.decorateRequest("caller");
+  app.addHook("onRequest", async (request) => {
+    if (!open.has(request.url)) request.caller = await identify(context.store.tokens, request.headers);
+  });
+  app.addHook("onResponse", async (request, reply) => {
+    if (request.method === "GET" || request.method === "HEAD") return;
+    const { method, url, caller } = request;
+    log.info(
+      { audit: true, token: caller?.token ?? null, method, url, status: reply.statusCode, job: reply.getHeader("location") },
+      "write",
+    );
+  });
+  await app.register(rateLimit, {
+    hook: "preHandler",
+    max: options.rate,
+    timeWindow: "1 minute",
+    keyGenerator: ({ caller, ip }) => caller?.token ?? ip,
+    errorResponseBuilder: (_request, { after }) => new ApiError("rate-limited", `too many requests; try again in ${after}`),
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: "3.1.0",
+      info: { title: "podq", version: "1", description: "Pods made, commands run in them and pods deleted, as background jobs." },
+      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
+      security: [{ token: [] }],
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(swaggerUi, { routePrefix: "/docs" });
+
+  addHealthRoutes(app, context);
+  addPodRoutes(app, context);
+  addJobRoutes(app, context);
+  addOutputRoutes(app, context);
+  addEventRoutes(app, context);
+  return app;
+}
+
+const httpCodes: Record<number, ProblemCode> = { 413: "body-too-large", 415: "unsupported-media-type" };
+
+function problemOf(error: Error): Problem {
+  if (error instanceof ApiError) return problem(error.code, error.message, error.field === undefined ? {} : { field: error.field });
+  if (error instanceof PodqError) return problem(error.code, error.message, error.jobId === undefined ? {} : { jobId: error.jobId });
+  if (hasZodFastifySchemaValidationErrors(error)) {
+    const [first] = error.validation;
+    const field = (first?.instancePath ?? "").slice(1).replaceAll("/", ".");
+    return problem("invalid-request", `${field || "the request"}: ${first?.message ?? "is not valid"}`, field ? { field } : {});
+  }
+  const { statusCode = 500 } = error as Partial<FastifyError>;
+  if (statusCode >= 400 && statusCode < 500)
+    return { ...problem(httpCodes[statusCode] ?? "invalid-request", error.message), status: statusCode };
+  return problem("internal", "podq failed at this request; its log says why");
+}

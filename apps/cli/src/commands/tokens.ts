@@ -1,0 +1,69 @@
+import { openStore, scopes, type Scope, type Store } from "@podq/store";
+import { Option, type Command } from "commander";
+import { readConfig, UsageError } from "../config.ts";
+import { exitCodes, type CliContext } from "../context.ts";
+import { age, json, table, write } from "../output.ts";
+
+/** `podq token create | ls | revoke`: who may use the API. */
+export function addTokens(program: Command, { stdout, stderr, exit }: CliContext): void {
+  const token = program.command("token").description("make, list and revoke the tokens of the API");
+
+  token
+    .command("create")
+    .description("make a token and print it, this once")
+    .argument("<label>", "what it is for, to know it again")
+    .addOption(
+      new Option("--scope <scope>", "read: look; run: also enqueue, cancel and signal; admin: also the dashboard")
+        .choices(scopes)
+        .default("run"),
+    )
+    .option("--owner <project/ID>", "only for this project or conversation (conversation/ID); again for more", collectOwner)
+    .option("--json", "print JSON")
+    .action(async (label: string, options: { scope: Scope; owner?: string[]; json?: boolean }) => {
+      const { scope, owner: owners = [] } = options;
+      if (scope === "admin" && owners.length > 0) throw new UsageError("a token of scope admin is for everything; leave --owner out");
+      const made = await withStore(async ({ tokens }) => tokens.create({ label, scope, owners }));
+      await write(stdout, options.json ? json({ id: made.token._id, token: made.text, label, scope, owners }) : `${made.text}\n`);
+    });
+
+  token
+    .command("ls")
+    .description("list tokens, newest first; their texts are nowhere")
+    .option("--json", "print JSON")
+    .action(async (options: { json?: boolean }) => {
+      const tokens = (await withStore(async (store) => store.tokens.list())).map(({ _id: id, ...rest }) => ({ id, ...rest }));
+      const rows = tokens.map(({ id, label, scope, owners, createdAt, revokedAt }) => [
+        id,
+        label,
+        revokedAt === null ? scope : "revoked",
+        owners.join(" ") || "all",
+        age(createdAt),
+      ]);
+      await write(stdout, options.json ? json(tokens) : table(["TOKEN", "LABEL", "SCOPE", "OWNERS", "AGE"], rows));
+    });
+
+  token
+    .command("revoke")
+    .description("make a token void, at once")
+    .argument("<token>", "its id, as token ls shows it")
+    .action(async (id: string) => {
+      if (await withStore(async (store) => store.tokens.revoke(id))) return;
+      await write(stderr, `podq: not-found: there is no token ${id} that counts; podq token ls shows them\n`);
+      exit(exitCodes.failed);
+    });
+}
+
+function collectOwner(text: string, sofar: string[] = []): string[] {
+  if (!/^(project|conversation)\/[A-Za-z0-9._:@-]{1,128}$/.test(text))
+    throw new UsageError(`${JSON.stringify(text)} is not project/ID or conversation/ID`);
+  return [...sofar, text];
+}
+
+async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
+  const store = await openStore({ uri: readConfig().mongodbUri, appName: "podq-cli" });
+  try {
+    return await work(store);
+  } finally {
+    await store.close();
+  }
+}

@@ -1,0 +1,86 @@
+// Records as they travel in JSON: written by the API, read by whoever calls it. Dates are ISO 8601 texts on the way.
+import { z } from "zod";
+import { kinds } from "./catalog.ts";
+import { codes } from "./codes.ts";
+import { signalAnswers, signalNames } from "./signals.ts";
+import { jobStates, podStatuses } from "./states.ts";
+
+const date = z.codec(z.iso.datetime(), z.date(), { decode: (text) => new Date(text), encode: (moment) => moment.toISOString() });
+const someDate = date.nullable();
+const count = z.int().min(0);
+const failure = { code: z.enum(codes), message: z.string() };
+const labels = z.record(z.string(), z.string());
+const owner = z.union([z.object({ project: z.string() }), z.object({ conversation: z.string() })]);
+
+/** A pod's record. */
+export const podWire = z
+  .object({
+    owner,
+    name: z.string(),
+    status: z.enum(podStatuses),
+    generation: count,
+    namespace: z.string(),
+    namespaceUid: z.string().nullable(),
+    podName: z.string().nullable(),
+    podUid: z.string().nullable(),
+    differs: z.array(z.string()),
+    image: z.string(),
+    resources: z.object({ memory: z.string(), cpu: z.string(), memoryRequests: z.string(), cpuRequests: z.string() }),
+    service: z.object({
+      nodePort: count.nullable(),
+      accessUrl: z.string().nullable(),
+      ports: z.array(z.object({ name: z.string(), port: count, nodePort: count.nullable() })),
+    }),
+    host: z.object({ name: z.string(), address: z.string(), port: count, username: z.string() }),
+    error: z.object({ ...failure, at: date }).nullable(),
+    labels,
+    version: count,
+    createdAt: date,
+    updatedAt: date,
+    startedAt: someDate,
+    stoppedAt: someDate,
+    observedAt: someDate,
+  })
+  .meta({ title: "Pod", description: "What is recorded of a pod." });
+
+const exec = z.object({
+  exitCode: count.nullable(),
+  signal: z.enum(signalNames).nullable(),
+  stdoutBytes: count,
+  stderrBytes: count,
+  atLeast: z.boolean(),
+  truncated: z.boolean(),
+  leftRunning: count.nullable(),
+  unverified: z.boolean(),
+  startedAt: someDate,
+  endedAt: someDate,
+  attached: count,
+  weaker: z.array(z.string()),
+});
+
+/** Where a job stands. */
+export const jobWire = z
+  .object({
+    id: z.string(),
+    kind: z.enum(kinds),
+    owner,
+    name: z.string(),
+    state: z.enum(jobStates),
+    position: count.nullable(),
+    attempts: z.array(z.object({ n: count, worker: z.string(), startedAt: date, endedAt: someDate, why: z.string().nullable() })),
+    error: z.object(failure).nullable(),
+    run: count,
+    signals: z.array(z.object({ n: count, signal: z.enum(signalNames), at: date, answer: z.enum(signalAnswers).nullable() })),
+    labels,
+    retryOf: z.string().nullable(),
+    version: count,
+    createdAt: date,
+    startedAt: someDate,
+    endedAt: someDate,
+  })
+  .meta({ title: "Job", description: "Where a job stands." });
+
+/** A job with what came of it: the pod for create and delete, what is known of the command for an exec, null before its end. */
+export const jobWithResultWire = jobWire
+  .extend({ result: z.union([podWire, exec]).nullable() })
+  .meta({ title: "JobWithResult", description: "Where a job stands and what came of it; an exec's output is at .../output." });
