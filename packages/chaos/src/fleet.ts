@@ -65,6 +65,7 @@ export async function startFleet(
     } finally {
       closeSync(log);
     }
+    if (stopping) return member.child.signal("SIGKILL"); // it was starting when all were told to end
     const mine = member;
     slots[slot] = mine;
     if (hidden.length > 0) mine.child.send({ hide: [...hidden] } satisfies WorkerOrder);

@@ -22,6 +22,7 @@ export async function runChaos(argv: readonly string[], stop: AbortSignal): Prom
       `chaos --faults ${faults} --seed ${seed} --cluster ${cluster}${defaults ? " --defaults" : ""}${without === undefined ? "" : ` --without ${without}`}`,
     );
     const { done, history, violations, dir } = await chaos(command, scales[cluster], say, stop);
+    say(`checked ${history.jobs.length} jobs`);
     for (const line of report(done, faults, history)) print(line);
     print(`${violations.length} violations`);
     const [first] = violations;
