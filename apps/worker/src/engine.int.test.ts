@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { JobError, type Job } from "@podq/client";
+import { parseRequest } from "@podq/jobs";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
@@ -105,6 +106,21 @@ describe("the line", () => {
 });
 
 describe("an attempt", () => {
+  it("is taken over also when an insert that became visible later has put another job before it", async () => {
+    await using bench = await openBench();
+    const request = parseRequest("exec", { owner: { project: "p" }, params: { command: "x" } });
+    await bench.store.jobs.insert("late", request);
+    const { job } = await bench.store.jobs.insert("running", request);
+    expect(await bench.store.jobs.claim(job, "a worker that is gone", 1, null)).not.toBeNull();
+    const order: string[] = [];
+    await bench.work(async ({ job: { _id } }) => {
+      order.push(_id);
+      return done;
+    });
+    await ended([bench.podq.job("late"), bench.podq.job("running")]);
+    expect(order).toEqual(["running", "late"]);
+  });
+
   it("is taken over when its worker is gone, and the late worker's word does not count", async () => {
     await using bench = await openBench();
     const gate = Promise.withResolvers<void>();

@@ -37,7 +37,8 @@ export async function execute(executor: Executor, delivery: Delivery): Promise<D
   }
   const { job } = recorded;
   if (isTerminal(job.state)) return { kind: "done", value: summaryOf(job) };
-  if (!(await line.mayRun(job))) return waitInLine(executor, job);
+  // One that runs has its turn already, wherever it stands in line: whether it may be taken over is for the claim to say.
+  if (job.state === "queued" && !(await line.mayRun(job))) return waitInLine(executor, job);
 
   const pod = await store.pods.get(job.podKey); // after the look at the line: what earlier jobs did to the pod is in it
   const claimed = await store.jobs.claim(job, worker, leaseMs, targetOf(job, pod));

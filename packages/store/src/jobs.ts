@@ -59,6 +59,7 @@ const lineFields = {
   notBefore: 1,
   leaseUntil: 1,
 } as const;
+const entry = Object.fromEntries(Object.keys(lineFields).map((field) => [field, `$${field}`]));
 const inLine = { state: { $in: [...unfinishedStates] } };
 const visibleJob = visible(["state", "attempt"]);
 
@@ -330,18 +331,18 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /** The jobs that somebody should be running and nobody is: what the sweeper wakes. */
     async stranded(): Promise<LineEntry[]> {
-      const heads = await model.aggregate<{ head: LineEntry }>([
+      // One that runs has its turn wherever it stands: an insert that began before its own may have become visible after its claim.
+      const given = { $cond: [{ $and: [{ $eq: ["$state", "running"] }, leaseOver] }, entry, "$$REMOVE"] };
+      const lines = await model.aggregate<{ head: LineEntry; given: LineEntry[] }>([
         { $match: inLine },
         { $sort: { podKey: 1, seq: 1 } },
-        { $group: { _id: "$podKey", head: { $first: "$$ROOT" } } },
-        { $match: { $or: [{ "head.parallel": true }, { "head.state": "queued" }, { $expr: { $lt: ["$head.leaseUntil", "$$NOW"] } }] } },
-        { $project: { _id: 0, head: lineFields } },
+        { $group: { _id: "$podKey", head: { $first: entry }, given: { $push: given } } },
+        { $match: { $or: [{ "head.parallel": true }, { "head.state": "queued" }, { "given.0": { $exists: true } }] } },
       ]);
       const now = Date.now();
-      const may = await Promise.all(heads.map(({ head }) => (head.parallel ? this.head(head.podKey) : Promise.resolve([head]))));
-      return may
-        .flat()
-        .filter((job) => (job.state === "queued" ? (job.notBefore?.getTime() ?? 0) <= now : (job.leaseUntil?.getTime() ?? 0) < now));
+      const heads = await Promise.all(lines.map(({ head }) => (head.parallel ? this.head(head.podKey) : Promise.resolve([head]))));
+      const due = heads.flat().filter((job) => job.state === "queued" && (job.notBefore?.getTime() ?? 0) <= now);
+      return [...lines.flatMap((line) => line.given), ...due];
     },
 
     /** Jobs, newest first, at most `limit`. */

@@ -191,6 +191,14 @@ describe("the sweeper's view", () => {
     expect((await store.jobs.stranded()).map(({ _id }) => _id).toSorted()).toEqual(["a", "d", "e"]);
   });
 
+  it("finds a job that nobody runs any more behind another that became visible later", async () => {
+    await using store = await open();
+    await store.jobs.insert("late", exec());
+    const { job } = await store.jobs.insert("running", exec());
+    await store.jobs.claim(job, "w", 1, null);
+    await expect.poll(async () => (await store.jobs.stranded()).map(({ _id }) => _id).toSorted()).toEqual(["late", "running"]);
+  });
+
   it("is one worker's at a time", async () => {
     await using store = await open();
     expect(await store.leases.take("sweeper", "w1", 300)).toBe(true);
