@@ -56,6 +56,8 @@ export async function createServer(context: Context, options: ServerOptions, log
     throw new ApiError("not-found", "there is no such path; see /docs");
   });
 
+  app.addContentTypeParser("application/octet-stream", (_request, body, done) => done(null, body)); // a stream, of any length
+
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request) => {
     if (!open.has(request.url)) request.caller = await identify(context.store.tokens, request.headers);

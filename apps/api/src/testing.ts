@@ -13,6 +13,8 @@ type Answer = { status: number; headers: Headers; body: Record<string, unknown> 
 export type Scene = AsyncDisposable & {
   url: string;
   store: Store;
+  /** The way to its databases. */
+  databases: { redisUrl: string; mongodbUri: string; prefix: string };
   log: Record<string, unknown>[];
   /** One request; `token` is the text of one. */
   ask: (
@@ -40,6 +42,7 @@ export async function openScene(env: Record<string, string> = {}): Promise<Scene
   return {
     url: api.url,
     store,
+    databases: { redisUrl, mongodbUri: uri.href, prefix },
     log,
     async ask(method, path, { token, body, headers = {} } = {}) {
       const response = await fetch(`${api.url}${path}`, {

@@ -7,10 +7,12 @@ const schema = z.object({
     .regex(/^mongodb(\+srv)?:\/\//, { error: "must begin with mongodb:// or mongodb+srv://" })
     .default("mongodb://127.0.0.1:27017/podq?replicaSet=rs0"),
   PODQ_PREFIX: z.string().min(1).default("bull"),
+  PODQ_URL: z.url({ protocol: /^https?$/, error: "must be the http:// or https:// address of podq's API" }).optional(),
+  PODQ_TOKEN: z.string().min(1).optional(),
 });
 
-/** How the command reaches podq. */
-export type CliConfig = Readonly<{ redisUrl: string; mongodbUri: string; prefix: string }>;
+/** How the command reaches podq's databases. */
+export type Databases = Readonly<{ redisUrl: string; mongodbUri: string; prefix: string }>;
 
 /** Settings that are wrong: the message names the variable and what it expects. */
 export class UsageError extends Error {
@@ -18,9 +20,23 @@ export class UsageError extends Error {
   readonly code = "usage";
 }
 
-/** Reads the settings from the environment; an empty variable counts as unset. Throws UsageError. */
-export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): CliConfig {
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Reads from the environment how to reach podq: by its API if PODQ_URL is set, else by its databases. An empty variable counts as unset. Throws UsageError. */
+export function readWay(env: Env = process.env): Databases | Readonly<{ url: string; token?: string }> {
+  const { PODQ_URL: url, PODQ_TOKEN: token } = parse(env);
+  if (url === undefined) return readDatabases(env);
+  return Object.freeze({ url, ...(token !== undefined && { token }) });
+}
+
+/** Reads how to reach the databases, for what only they can do. Throws UsageError. */
+export function readDatabases(env: Env = process.env): Databases {
+  const { REDIS_URL: redisUrl, MONGODB_URI: mongodbUri, PODQ_PREFIX: prefix } = parse(env);
+  return Object.freeze({ redisUrl, mongodbUri, prefix });
+}
+
+function parse(env: Env): z.output<typeof schema> {
   const parsed = schema.safeParse(Object.fromEntries(Object.entries(env).filter(([, value]) => value !== "")));
-  if (!parsed.success) throw new UsageError(parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; "));
-  return Object.freeze({ redisUrl: parsed.data.REDIS_URL, mongodbUri: parsed.data.MONGODB_URI, prefix: parsed.data.PODQ_PREFIX });
+  if (parsed.success) return parsed.data;
+  throw new UsageError(parsed.error.issues.map((issue) => `${issue.path.join(".")} ${issue.message}`).join("; "));
 }

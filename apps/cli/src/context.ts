@@ -1,6 +1,6 @@
 import { connect, JobError, PodqError, type Job, type JobStatus, type Kind, type PodAddress, type Podq, type ResultOf } from "@podq/client";
 import type { Command } from "commander";
-import { readConfig, UsageError } from "./config.ts";
+import { readWay, UsageError } from "./config.ts";
 import { jobLines, json, write, type Io } from "./output.ts";
 
 /** What every command works with. `interrupt` aborts at Ctrl-C. */
@@ -37,7 +37,7 @@ export function addressOf(options: OwnerOptions): PodAddress {
 
 /** Runs with a connection to podq, and closes it. */
 export async function withPodq<T>(work: (podq: Podq) => Promise<T>): Promise<T> {
-  await using podq = await connect(readConfig());
+  await using podq = await connect(readWay());
   return await work(podq);
 }
 

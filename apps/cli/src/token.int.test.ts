@@ -13,26 +13,27 @@ it("tokens are made, shown without their text, and revoked; podq api lets in who
   const uri = new URL(mongodbUri);
   uri.pathname = `/${prefix}`;
   const env = { ...process.env, REDIS_URL: redisUrl, MONGODB_URI: uri.href, PODQ_PREFIX: prefix, PODQ_API_PORT: "0" };
-  const start = (...args: string[]) => spawn(process.execPath, [main, ...args], { env, stdio: "pipe" });
-  const run = async (...args: string[]): Promise<{ code: number | null; stdout: string; stderr: string }> => {
-    const child = start(...args);
+  const start = (args: string[], more: object = {}) =>
+    spawn(process.execPath, [main, ...args], { env: { ...env, ...more }, stdio: "pipe" });
+  const run = async (args: string[], more: object = {}): Promise<{ code: number | null; stdout: string; stderr: string }> => {
+    const child = start(args, more);
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "close")]);
     return { code: child.exitCode, stdout, stderr };
   };
 
-  const made = await run("token", "create", "ci", "--scope", "read", "--owner", "project/p1");
+  const made = await run(["token", "create", "ci", "--scope", "read", "--owner", "project/p1"]);
   expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^podq_[0-9a-f]{12}_\S{43}\n$/) as string });
   const token = made.stdout.trim();
-  const listed = await run("token", "ls");
+  const listed = await run(["token", "ls"]);
   expect(listed.stdout).toMatch(/ci +read +project\/p1/);
   expect(listed.stdout).not.toContain(token.split("_")[2]);
-  expect(await run("token", "create", "x", "--owner", "p1")).toMatchObject({
+  expect(await run(["token", "create", "x", "--owner", "p1"])).toMatchObject({
     code: 2,
     stderr: expect.stringContaining("project/ID") as string,
   });
-  expect(await run("token", "create", "x", "--scope", "admin", "--owner", "project/p1")).toMatchObject({ code: 2 });
+  expect(await run(["token", "create", "x", "--scope", "admin", "--owner", "project/p1"])).toMatchObject({ code: 2 });
 
-  const api = start("api");
+  const api = start(["api"]);
   const ready = Promise.withResolvers<string>();
   let log = "";
   api.stderr.on("data", (chunk: Buffer) => {
@@ -45,9 +46,15 @@ it("tokens are made, shown without their text, and revoked; podq api lets in who
   const ask = async (): Promise<number> => (await fetch(`${url}/v1/pods`, { headers: { authorization: `Bearer ${token}` } })).status;
   expect(await ask()).toBe(200);
   expect((await fetch(`${url}/v1/pods`)).status).toBe(401);
-  expect(await run("token", "revoke", token.split("_")[1]!)).toMatchObject({ code: 0 });
+  const overHttp = { PODQ_URL: url, PODQ_TOKEN: token, REDIS_URL: "redis://127.0.0.1:1", MONGODB_URI: "mongodb://127.0.0.1:1/x" };
+  expect(await run(["ls", "--json"], overHttp)).toEqual({ code: 0, stdout: "[]\n", stderr: "" });
+  expect(await run(["delete", "--project", "p2"], overHttp)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("forbidden") as string,
+  });
+  expect(await run(["token", "revoke", token.split("_")[1]!])).toMatchObject({ code: 0 });
   expect(await ask()).toBe(401);
-  expect(await run("token", "revoke", token.split("_")[1]!)).toMatchObject({ code: 1 });
+  expect(await run(["token", "revoke", token.split("_")[1]!])).toMatchObject({ code: 1 });
   const ended = once(api, "exit");
   api.kill("SIGTERM");
   expect(await ended).toEqual([0, null]);

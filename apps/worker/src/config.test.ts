@@ -10,8 +10,8 @@ describe("the settings of a worker", () => {
     expect(readConfig(written)).toEqual(readConfig({}));
   });
 
-  it("stand in .env.example, which has no others but those of the API", () => {
-    const read = ["config.ts", "../../api/src/config.ts"].flatMap((file) =>
+  it("stand in .env.example, which has no others but those of the API and the command", () => {
+    const read = ["config.ts", "../../api/src/config.ts", "../../cli/src/config.ts"].flatMap((file) =>
       [...readFileSync(new URL(file, import.meta.url), "utf8").matchAll(/^ {2}([A-Z][A-Z0-9_]+): /gm)].map(([, name]) => name!),
     );
     expect(Object.keys(written).toSorted((a, b) => a.localeCompare(b))).toEqual([...new Set(read)].toSorted((a, b) => a.localeCompare(b)));

@@ -22,7 +22,7 @@ export async function accept(
   if (given === null || given instanceof Uint8Array)
     return (await enqueue(store, line, { ...request, stdin: given }, { id, ...options }))._id;
   const job = await enqueue(store, line, { ...request, stdin: "stream" }, { id, ...options });
-  if (job._id === id) feeds.start(id, given);
+  if (job._id === id) void feeds.start(id, given);
   else letGo(given, given[Symbol.asyncIterator]()); // an earlier request with this key has its own
   return job._id;
 }

@@ -1,6 +1,8 @@
 import type { JobState, PodStatus } from "@podq/jobs";
 import { ownerPrefix, toPodRecord, type PodRecord } from "@podq/store";
 import { openContext, type ConnectOptions } from "./context.ts";
+import { connectHttp } from "./http/connect.ts";
+import type { HttpOptions } from "./http/transport.ts";
 import { jobHandle, type Job } from "./job.ts";
 import { podHandle, type Pod, type PodAddress } from "./pod.ts";
 import { toJobStatus, type JobStatus } from "./status.ts";
@@ -27,8 +29,12 @@ export type Podq = AsyncDisposable & {
 
 const pageSize = 100;
 
-/** Connects to podq's Redis and MongoDB and checks them. Throws PodqError `unavailable`, which names the setting to mend. */
-export async function connect(options: ConnectOptions): Promise<Podq> {
+/**
+ * Connects to podq: to its Redis and MongoDB, or with `{ url, token }` to its API. Throws PodqError `unavailable`, which names
+ * the setting to mend, or `forbidden`.
+ */
+export async function connect(options: ConnectOptions | HttpOptions): Promise<Podq> {
+  if ("url" in options) return connectHttp(options);
   const context = await openContext(options);
   const { store, close } = context;
   return {

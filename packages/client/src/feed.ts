@@ -10,8 +10,8 @@ export type InputStream = AsyncIterable<Uint8Array | string>;
 
 /** The standard inputs that this process writes. */
 export type Feeds = {
-  /** Begins to pass a source on to a job, in the background, until one of them has ended. */
-  start: (jobId: string, source: InputStream) => void;
+  /** Passes a source on to a job until one of them has ended, and resolves then. What goes wrong ends the job. */
+  start: (jobId: string, source: InputStream) => Promise<void>;
   /** Cancels the jobs whose input has not ended, and resolves when nothing is passed on any more. */
   close: () => Promise<void>;
 };
@@ -27,9 +27,10 @@ export function createFeeds(store: Store, line: Line, listener: Listener): Feeds
   const closing = new AbortController();
   const running = new Set<Promise<void>>();
   return {
-    start(jobId, source) {
+    async start(jobId, source) {
       const feeding = feed({ store, line, listener, jobId, closing: closing.signal }, source).finally(() => running.delete(feeding));
       running.add(feeding);
+      return feeding;
     },
     async close() {
       closing.abort();

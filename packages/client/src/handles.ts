@@ -1,6 +1,7 @@
 // What podq's own services build on: the same handles that callers have, over a connection that is shared.
 export { openContext, type ConnectOptions, type Context } from "./context.ts";
 export { PodqError } from "./errors.ts";
+export { enqueue } from "./enqueue.ts";
 export { jobHandle } from "./job.ts";
 export { podHandle } from "./pod.ts";
 export { toJobStatus, type JobStatus } from "./status.ts";

@@ -1,3 +1,4 @@
+export type { HttpOptions } from "./http/transport.ts";
 export type { ConnectOptions } from "./context.ts";
 export { connect, type JobsFilter, type Podq, type PodsFilter } from "./connect.ts";
 export { PodqError } from "./errors.ts";

@@ -2,6 +2,7 @@ import { isTerminal, type Code, type ExecRecord, type Kind } from "@podq/jobs";
 import type { Listener } from "@podq/queue";
 import type { JobDocument, PodRecord, Store, Stream } from "@podq/store";
 import { PodqError } from "./errors.ts";
+import type { JobStatus } from "./status.ts";
 import { watchJob } from "./watch.ts";
 
 /** Bytes that a command wrote. */
@@ -46,9 +47,9 @@ export class JobError extends PodqError {
   declare readonly startedAt?: Date | null;
   declare readonly endedAt?: Date | null;
 
-  constructor(job: JobDocument, partial: PartialResult | null) {
-    const { code, message } = job.error ?? { code: "internal", message: `job ${job._id} ended as ${job.state} and does not say why` };
-    super(code, message, { jobId: job._id });
+  constructor(job: Pick<JobStatus, "id" | "state" | "error">, partial: PartialResult | null) {
+    const { code, message } = job.error ?? { code: "internal", message: `job ${job.id} ended as ${job.state} and does not say why` };
+    super(code, message, { jobId: job.id });
     this.state = job.state === "cancelled" || job.state === "lost" ? job.state : "failed";
     this.retryable = transient.has(code);
     Object.assign(this, partial);
@@ -93,19 +94,20 @@ export function notFound(jobId: string): PodqError {
 }
 
 async function resultOf(store: Store, job: JobDocument): Promise<ResultOf<Kind>> {
+  const how = { id: job._id, state: job.state, error: job.error };
   if (job.kind !== "exec") {
-    if (job.state !== "succeeded") throw new JobError(job, null);
+    if (job.state !== "succeeded") throw new JobError(how, null);
     return job.result as PodRecord | null;
   }
   const record = job.result as ExecRecord | null;
-  if (record === null) throw new JobError(job, null);
+  if (record === null) throw new JobError(how, null);
   const [stdout, stderr] = await Promise.all([
     record.stdoutBytes === 0 ? new OutputBytes() : readAll(store, job, "stdout"),
     record.stderrBytes === 0 ? new OutputBytes() : readAll(store, job, "stderr"),
   ]);
   const { exitCode, startedAt, endedAt } = record;
   if (job.state !== "succeeded" || exitCode === null || startedAt === null || endedAt === null)
-    throw new JobError(job, { ...record, stdout, stderr });
+    throw new JobError(how, { ...record, stdout, stderr });
   return { ...record, exitCode, stdout, stderr, startedAt, endedAt, durationMs: endedAt.getTime() - startedAt.getTime() };
 }
 

@@ -87,11 +87,22 @@ const payload = <K extends Kind>(kind: K) =>
 const payloads = { create: payload("create"), exec: payload("exec"), delete: payload("delete") }; // made once: zod compiles each schema
 
 const { idempotencyKey: _header, ...bodyOptions } = jobOptions;
+const { labels: _pairs, ...queryOptions } = bodyOptions;
 
-/** What an HTTP request of each kind carries, beside the pod's address where that is in the path, and its idempotency key, which is a header. */
+/** What an HTTP request of each kind carries (a delete in its query), beside the pod's address where that is in the path, and its idempotency key, which is a header. */
 export const requestBodies = {
   create: z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), ...createParams.shape, ...bodyOptions }),
-  exec: z.strictObject({ ...execParams.shape, ...bodyOptions }).refine(sharesJournal, tooMuchForParallel),
+  delete: z.strictObject({
+    cancelPending: z.stringbool({ truthy: ["true"], falsy: ["false"], case: "sensitive" }).default(false),
+    timeoutMs: z.coerce.number().pipe(deleteParams.shape.timeoutMs.unwrap()).optional(),
+    deadlineMs: z.coerce.number().pipe(queryOptions.deadlineMs.unwrap()).optional(),
+    maxAttempts: z.coerce.number().pipe(queryOptions.maxAttempts.unwrap()).optional(),
+    label: z.union([z.string(), z.array(z.string())]).optional(),
+  }),
+  /** With `{ stream: true }` as stdin, it is sent beside the request, while the command runs. */
+  exec: z
+    .strictObject({ ...execParams.shape, stdin: z.union([stdin, z.strictObject({ stream: z.literal(true) })]).optional(), ...bodyOptions })
+    .refine(sharesJournal, tooMuchForParallel),
 };
 
 /** A checked request: everything a job is made of. */

@@ -249,6 +249,10 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     beat: async (id: string): Promise<boolean> =>
       (await jobs.updateOne({ _id: id, ...inLine }, { $inc: { stdinBeat: 1 } })).matchedCount === 1,
 
+    /** Makes the caller the one who writes a job's streamed stdin. False: it has none, somebody does already, or the job has ended. */
+    takeInput: async (id: string): Promise<boolean> =>
+      (await jobs.updateOne({ _id: id, stdinBytes: 0, stdinBeat: 0, ...inLine }, { $inc: { stdinBeat: 1 } })).matchedCount === 1,
+
     /** Records, before anything is sent there, the pod that this attempt may start its command in. False: the attempt is over. */
     async retarget(claim: Claim, target: Target): Promise<boolean> {
       return (await update(held(claim), [{ $set: { target: literal(target) } }])) !== null;

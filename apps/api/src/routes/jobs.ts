@@ -1,6 +1,7 @@
 import { jobHandle, toJobStatus, watchJob, type Context } from "@podq/client/handles";
 import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
+import type { Readable } from "node:stream";
 import { z } from "zod";
 import { demandScope, reaches, type Caller } from "../access.ts";
 import { ApiError } from "../problem.ts";
@@ -22,6 +23,8 @@ const waiting = z.strictObject({
     .transform((text) => Number.parseInt(text, 10) * 1_000)
     .optional(),
 });
+
+const givenInput = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
 
 /** A job that the caller may see. One of another owner is not there for him. */
 export async function jobOf(context: Context, caller: Caller, id: string): Promise<JobDocument> {
@@ -105,6 +108,52 @@ export function addJobRoutes(app: App, context: Context): void {
       const { _id: id } = await jobOf(context, request.caller, request.params.id);
       const { reason } = request.body ?? {};
       return await jobHandle(context, id).cancel(reason === undefined ? {} : { reason });
+    },
+  );
+
+  app.post(
+    "/v1/jobs/:id/retry",
+    {
+      schema: {
+        summary: "Enqueue an ended job's request once more",
+        params: jobParams,
+        body: z.strictObject({ env: z.record(z.string(), z.string()).optional(), stdin: givenInput.optional() }).nullish(),
+        response: { 202: jobWire, ...writeProblem },
+      },
+    },
+    async (request, reply) => {
+      demandScope(request.caller, "run");
+      const { _id: id } = await jobOf(context, request.caller, request.params.id);
+      const { env, stdin } = request.body ?? {};
+      const input = stdin === undefined ? {} : { stdin: typeof stdin === "string" ? stdin : Buffer.from(stdin.base64, "base64") };
+      const again = await jobHandle(context, id).retry({ ...(env && { env }), ...input });
+      reply.code(202).header("location", `/v1/jobs/${again.id}`);
+      return await again.status();
+    },
+  );
+
+  app.put(
+    "/v1/jobs/:id/stdin",
+    {
+      schema: {
+        summary: "Write a command's standard input, of any length, while it runs",
+        description:
+          "For an exec that was enqueued with `stdin: { stream: true }`. The body's end is the input's; cut off before, the job is cancelled.",
+        params: jobParams,
+        consumes: ["application/octet-stream"],
+        response: { 204: z.null(), ...writeProblem },
+      },
+    },
+    async (request, reply) => {
+      demandScope(request.caller, "run");
+      const job = await jobOf(context, request.caller, request.params.id);
+      if (!(await store.jobs.takeInput(job._id)))
+        throw new ApiError(
+          "conflict",
+          `job ${job._id} waits for no standard input: it was not enqueued with a stream, has ended, or another request writes it`,
+        );
+      await context.feeds.start(job._id, request.body as Readable);
+      return reply.code(204).send(null);
     },
   );
 

@@ -1,5 +1,5 @@
-import { podHandle, toJobStatus, type Context } from "@podq/client/handles";
-import { jobWire, podStatuses, podWire, requestBodies, type Owner } from "@podq/jobs";
+import { enqueue, podHandle, toJobStatus, type Context } from "@podq/client/handles";
+import { jobWire, parseRequest, podStatuses, podWire, requestBodies, type Owner } from "@podq/jobs";
 import { toPodRecord, type JobDocument } from "@podq/store";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
@@ -27,10 +27,6 @@ const filter = z.strictObject({
   status: z.enum(podStatuses).optional(),
   host: z.string().max(253).optional(),
   label: z.union([z.string(), z.array(z.string())]).optional(),
-});
-const deletion = z.strictObject({
-  cancelPending: z.stringbool({ truthy: ["true"], falsy: ["false"], case: "sensitive" }).default(false),
-  timeoutMs: z.coerce.number().int().min(1).max(3_600_000).optional(),
 });
 
 /** `/v1/pods`: create, list, look at, run commands in, and delete pods. */
@@ -86,11 +82,13 @@ export function addPodRoutes(app: App, context: Context): void {
 
     app.delete(
       path,
-      { schema: { summary: "Delete a pod", params, querystring: deletion, headers: idempotencyHeader, response: accepted } },
+      { schema: { summary: "Delete a pod", params, querystring: requestBodies.delete, headers: idempotencyHeader, response: accepted } },
       async (request, reply) => {
         const { owner, name } = addressOf(request.params);
         demandRun(request.caller, owner);
-        const job = await podHandle(context, { ...owner, name }).delete({ ...defined(request.query), ...keyed(request.headers) });
+        const { label, ...options } = request.query;
+        const asked = { ...defined(options), labels: labelsOf(label), ...keyed(request.headers) };
+        const job = await podHandle(context, { ...owner, name }).delete(asked);
         return (await accept(reply, job.id)) as never;
       },
     );
@@ -101,14 +99,8 @@ export function addPodRoutes(app: App, context: Context): void {
       async (request, reply) => {
         const { owner, name } = addressOf(request.params);
         demandRun(request.caller, owner);
-        const { command, stdin, ...options } = request.body;
-        const input = stdin === undefined ? {} : { stdin: typeof stdin === "string" ? stdin : Buffer.from(stdin.base64, "base64") };
-        const job = await podHandle(context, { ...owner, name }).exec(command, {
-          ...defined(options),
-          ...input,
-          ...keyed(request.headers),
-        });
-        return (await accept(reply, job.id)) as never;
+        const id = await enqueueExec(context, { owner, name }, request.body, keyed(request.headers));
+        return (await accept(reply, id)) as never;
       },
     );
   }
@@ -130,6 +122,27 @@ function labelsOf(given: string | string[] | undefined): Record<string, string> 
       return [pair.slice(0, at), pair.slice(at + 1)];
     }),
   );
+}
+
+type ExecBody = z.output<typeof requestBodies.exec>;
+
+async function enqueueExec(
+  context: Context,
+  address: { owner: Owner; name: string },
+  body: ExecBody,
+  keyed: { idempotencyKey?: string },
+): Promise<string> {
+  const { command, stdin, ...options } = body;
+  const pod = podHandle(context, { ...address.owner, name: address.name });
+  if (typeof stdin === "object" && "stream" in stdin) {
+    const { deadlineMs, maxAttempts, labels, ...params } = options;
+    if (params.retryable)
+      throw new ApiError("invalid-request", "stdin: a stream cannot be given again, so the command cannot be retryable", "stdin");
+    const request = parseRequest("exec", { ...address, params: { command, ...params }, deadlineMs, maxAttempts, labels, ...keyed });
+    return (await enqueue(context.store, context.line, { ...request, stdin: "stream" }))._id;
+  }
+  const input = stdin === undefined ? {} : { stdin: typeof stdin === "string" ? stdin : Buffer.from(stdin.base64, "base64") };
+  return (await pod.exec(command, { ...defined(options), ...input, ...keyed })).id;
 }
 
 function demandRun(caller: Caller, owner: Owner): void {

@@ -1,6 +1,6 @@
 import { openStore, scopes, type Scope, type Store } from "@podq/store";
 import { Option, type Command } from "commander";
-import { readConfig, UsageError } from "../config.ts";
+import { readDatabases, UsageError } from "../config.ts";
 import { exitCodes, type CliContext } from "../context.ts";
 import { age, json, table, write } from "../output.ts";
 
@@ -60,7 +60,7 @@ function collectOwner(text: string, sofar: string[] = []): string[] {
 }
 
 async function withStore<T>(work: (store: Store) => Promise<T>): Promise<T> {
-  const store = await openStore({ uri: readConfig().mongodbUri, appName: "podq-cli" });
+  const store = await openStore({ uri: readDatabases().mongodbUri, appName: "podq-cli" });
   try {
     return await work(store);
   } finally {

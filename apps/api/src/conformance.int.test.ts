@@ -1,0 +1,128 @@
+// What holds for the SDK whichever way it goes: straight to Redis and MongoDB, or over HTTP.
+import { connect, PodqError, type JobStatus, type Podq } from "@podq/client";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openScene, type Scene } from "./testing.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await openScene();
+});
+afterAll(async () => scene[Symbol.asyncDispose]());
+
+async function* failing(): AsyncGenerator<Uint8Array> {
+  yield Buffer.from("x");
+  await Promise.reject(new Error("the disk is gone"));
+}
+
+describe.each<[string, () => Promise<Podq>]>([
+  ["to the databases", async () => connect(scene.databases)],
+  ["over HTTP", async () => connect({ url: scene.url, token: await scene.token("run") })],
+])("the SDK %s", (way, open) => {
+  let podq: Podq;
+  beforeAll(async () => {
+    podq = await open();
+  });
+  afterAll(async () => podq.close());
+  const project = (name: string): { project: string } => ({ project: `${way.replaceAll(" ", "-")}-${name}` });
+
+  it("accepts jobs and tells where they stand, with dates", async () => {
+    const pod = podq.pod(project("a"));
+    const made = await pod.create({ image: "x:1", labels: { team: "a" }, deadlineMs: 60_000 });
+    const job = await pod.exec(["true"], { env: { A: "1" }, timeoutMs: 1_000 });
+    expect(await made.status()).toMatchObject({ kind: "create", state: "queued", position: 0, owner: project("a"), labels: { team: "a" } });
+    const status = await job.status();
+    expect(status).toMatchObject({ id: job.id, kind: "exec", position: 1, attempts: [], error: null, run: 1 });
+    expect(status.createdAt).toBeInstanceOf(Date);
+    expect(await scene.store.jobs.get(job.id)).toMatchObject({ params: { env: { A: "1" }, timeoutMs: 1_000, command: ["true"] } });
+    const gone = await pod.delete({ cancelPending: true, labels: { by: "me" } });
+    expect(await scene.store.jobs.get(gone.id)).toMatchObject({ params: { cancelPending: true }, labels: { by: "me" } });
+    expect(await pod.get()).toBeNull();
+  });
+
+  it("gives results with bytes, in any process", async () => {
+    const job = await podq.pod(project("b")).exec("x");
+    const waiting = podq.job(job.id).result({ timeoutMs: 20_000 });
+    await scene.finish(job.id, 3, "hello");
+    const result = (await waiting) as Awaited<ReturnType<typeof job.result>>;
+    expect(result).toMatchObject({ exitCode: 3, stdoutBytes: 5, truncated: false, durationMs: 0 });
+    expect(result.stdout.text()).toBe("hello");
+    expect(result.startedAt).toBeInstanceOf(Date);
+  });
+
+  it("throws what a job failed of, in the same words", async () => {
+    const pod = podq.pod(project("c"));
+    const job = await pod.exec("x");
+    await job.cancel({ reason: "no need" });
+    await expect(job.result()).rejects.toMatchObject({
+      name: "JobError",
+      code: "cancelled",
+      message: "no need",
+      state: "cancelled",
+      jobId: job.id,
+    });
+    await expect(job.result({ timeoutMs: 5_000 })).rejects.toMatchObject({ code: "cancelled" });
+    await expect(podq.job("none").status()).rejects.toMatchObject({ name: "PodqError", code: "not-found" });
+    await expect(pod.exec([])).rejects.toMatchObject({ code: "invalid-request" });
+    expect(() => podq.pod({})).toThrow(PodqError);
+    await pod.exec("y", { idempotencyKey: "k" });
+    await expect(pod.exec("z", { idempotencyKey: "k" })).rejects.toMatchObject({ code: "conflict" });
+    const waiting = await pod.exec("x");
+    await expect(waiting.result({ timeoutMs: 100 })).rejects.toMatchObject({ name: "TimeoutError" });
+  });
+
+  it("follows a job and its output to their end", async () => {
+    const job = await podq.pod(project("d")).exec("x");
+    const seen: JobStatus[] = [];
+    const subscription = podq.job(job.id).subscribe((status) => seen.push(status));
+    const output = Array.fromAsync(podq.job(job.id).output({ from: { stdout: 2 } }));
+    await expect.poll(() => seen.map(({ state }) => state), { timeout: 10_000 }).toEqual(["queued"]);
+    await scene.finish(job.id, 0, "abcdef");
+    await subscription.done;
+    expect(seen.at(-1)).toMatchObject({ state: "succeeded", attempts: [{ n: 1, worker: "worker", why: "done" }] });
+    expect((await output).map(({ stream, offset, data }) => [stream, offset, data.toString()])).toEqual([["stdout", 2, "cdef"]]);
+    expect(await Array.fromAsync(job.output({ follow: false, from: { stdout: 6 } }))).toEqual([]);
+  });
+
+  it("lists pods and jobs, and tries a job again", async () => {
+    const pod = podq.pod(project("e"));
+    const [one, two] = [await pod.exec("1", { env: { A: "x" } }), await pod.exec("2")];
+    expect((await Array.fromAsync(podq.jobs(project("e")))).map(({ id }) => id)).toEqual([two.id, one.id]);
+    expect(await Array.fromAsync(podq.jobs({ ...project("e"), state: "lost" }))).toEqual([]);
+    expect(await Array.fromAsync(podq.pods({ ...project("e"), status: "running", labels: { a: "b" } }))).toEqual([]);
+    await one.cancel();
+    await expect(one.retry()).rejects.toMatchObject({ code: "invalid-request", message: expect.stringContaining("A") as string });
+    const again = await one.retry({ env: { A: "y" } });
+    expect(await again.status()).toMatchObject({ retryOf: one.id, state: "queued" });
+    await expect(again.signal("SIGINT")).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("passes standard input on, whole or as a stream", async () => {
+    const pod = podq.pod(project("f"));
+    const whole = await pod.exec("cat", { stdin: new Uint8Array([0, 255]) });
+    expect(Buffer.concat(await Array.fromAsync(scene.store.input.read(whole.id)))).toEqual(Buffer.from([0, 255]));
+    const more = Promise.withResolvers<void>();
+    const source = async function* (): AsyncGenerator<Uint8Array> {
+      yield Buffer.from("one ");
+      await more.promise;
+      yield Buffer.from("two");
+    };
+    const streamed = await pod.exec("cat", { stdin: source() });
+    const stored = async (): Promise<string> => Buffer.concat(await Array.fromAsync(scene.store.input.read(streamed.id))).toString();
+    await expect.poll(stored, { timeout: 10_000 }).toBe("one ");
+    more.resolve();
+    await expect.poll(stored, { timeout: 10_000 }).toBe("one two");
+    const failed = await pod.exec("cat", { stdin: failing() });
+    await expect(failed.result({ timeoutMs: 20_000 })).rejects.toMatchObject({
+      state: "cancelled",
+      message: expect.stringContaining("standard input failed") as string,
+    });
+  });
+});
+
+describe("over HTTP alone", () => {
+  it("a token that is none, and an API that is not there, are told from each other", async () => {
+    await scene.token("run");
+    await expect(connect({ url: scene.url, token: "podq_wrong" })).rejects.toMatchObject({ code: "forbidden" });
+    await expect(connect({ url: "nowhere" })).rejects.toMatchObject({ code: "invalid-request" });
+  });
+});
