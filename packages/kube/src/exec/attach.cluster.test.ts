@@ -50,7 +50,7 @@ async function expectWhole({ ear, outcome }: Begun, file: string): Promise<void>
 const some = ({ ear }: Begun): Promise<true> => eventually("some output", async () => (ear.pieces.length > 0 ? true : undefined));
 
 describe("a running command", () => {
-  it("is followed on when kubectl is killed", async () => {
+  it("trap: lives on when kubectl is killed, and is followed on", async () => {
     const begun = begin(worker(), pod, { command: counting("killed") });
     for (let kills = 0; kills < 3; kills += 1) {
       const seen = begun.ear.pieces.length;
@@ -109,21 +109,21 @@ describe("a running command", () => {
     expect(second.ear.text("stdout")).toBe(`${createHash("sha256").update(bytes).digest("hex")}  -\n`);
   });
 
-  it("survives the end of the resident shell", async () => {
+  it("trap: survives the end of the resident shell", async () => {
     const script = "echo one; read -r p c s main rest </proc/$PPID/stat; kill -KILL $main; sleep 0.5; echo two; exit 6";
     const { outcome, stdout } = await run(worker(), pod, { command: script });
     expect(outcome).toMatchObject({ kind: "ended", exitCode: 6 });
     expect(stdout).toBe("one\ntwo\n");
   });
 
-  it("is lost when its handler is killed, with what was seen, and nothing of it lives on", async () => {
+  it("trap: is lost when its handler is killed, with what was seen, and nothing of it lives on", async () => {
     const begun = begin(worker(), pod, { command: "echo seen; sleep 0.3; kill -KILL $PPID; sleep 5123" });
     expect(await begun.outcome).toMatchObject({ kind: "lost", code: "outcome-unknown", settled: true, stdoutBytes: 5 });
     expect(begun.ear.text("stdout")).toBe("seen\n");
     expect((await processesOf(on, pod)).filter((line) => line.includes("5123"))).toEqual([]);
   });
 
-  it("is ended at its deadline with nobody connected, and the next attempt hears of it", async () => {
+  it("trap: is ended at its deadline with nobody connected, and the next attempt hears of it", async () => {
     const begun = begin(worker(), pod, { command: "echo on; exec sleep 5124", timeoutMs: 1000, graceMs: 100 });
     await some(begun);
     begun.detach.abort();
@@ -148,7 +148,7 @@ describe("a running command", () => {
 });
 
 describe("a command starts once", () => {
-  it("for ten attempts at once, by two workers", async () => {
+  it("trap: for ten attempts at once, by the sessions of two workers in one pod", async () => {
     const workers = [worker(), worker()];
     const runs = Array.from({ length: 10 }, (_, i) =>
       begin(workers[i % 2]!, pod, { jobId: `shared-${i >> 1}`, attempt: 1 + (i % 2), command: counting(`shared-${i >> 1}`, 2) }),

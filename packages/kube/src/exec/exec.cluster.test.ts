@@ -185,7 +185,7 @@ async function* pieces(): AsyncGenerator<Uint8Array> {
 }
 
 describe("what a command is given", () => {
-  it("is its arguments, whatever is in them", async () => {
+  it("trap: is its arguments, whatever is in them", async () => {
     const { stdout } = await exec({ command: ["sh", "-c", 'printf "%s\\0" "$@"', "sh", ...corpus] });
     expect(stdout.split("\0").slice(0, -1)).toEqual(corpus);
   });
@@ -234,7 +234,7 @@ describe("what a command is given", () => {
     expect(outcome).toMatchObject({ kind: "ended", exitCode: 0 });
   });
 
-  it("may be an argument that is empty, or long", async () => {
+  it("trap: may be an argument that is empty, or long", async () => {
     const long = "x".repeat(100_000);
     const { stdout } = await exec({ command: ["sh", "-c", 'printf "%s|" "$#" "$@"', "sh", "", "a", "", long, ""] });
     expect(stdout).toBe(`5||a||${long}||`);
@@ -270,7 +270,7 @@ describe("what a command is given", () => {
 const stray = (seconds: number): string => `env -i setsid sleep ${seconds} >/dev/null 2>&1 & echo started; sleep 0.2`;
 
 describe("the end of a command", () => {
-  it("does not wait for what it left in the background", async () => {
+  it("trap: does not wait for what it left in the background", async () => {
     const before = performance.now();
     const { outcome, stdout } = await exec({ command: 'sleep 4711 & (trap "" HUP; exec sleep 4712 >/dev/null 2>&1) & echo started' });
     expect(performance.now() - before).toBeLessThan(5000);
@@ -306,7 +306,7 @@ describe("the end of a command", () => {
     expect(outcome).not.toHaveProperty("unverified");
   });
 
-  it("is its time-out, for children that ignore TERM or left the session too", async () => {
+  it("trap: is its time-out, for children that ignore TERM or left the session too", async () => {
     const script =
       'trap "" TERM; setsid sleep 4721 & (trap "" TERM; sleep 4722; sleep 4723) & env -i sleep 4724 & echo on; sleep 4725; sleep 4726';
     const { outcome, stdout } = await exec({ command: script, timeoutMs: 1000, graceMs: 500 });

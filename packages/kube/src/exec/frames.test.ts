@@ -103,7 +103,7 @@ describe("a frame", () => {
     expect(read(`podq1 ${NONCE} nodir\n`)).toEqual([{ kind: "refused", why: "nodir" }]);
   });
 
-  it("is the same however its bytes are cut up, and whatever output looks like", () => {
+  it("trap: is the same however its bytes are cut up, and whatever output looks like", () => {
     const words = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom(READY, Z, "P 1\n", "\n", "G job.1 ", `podq1 ${NONCE} `));
     const output = fc.array(words, { maxLength: 4 }).map((parts) => Buffer.from(parts.join("")));
     const state = fc
@@ -138,7 +138,7 @@ function bytesOf(frame: Frame): Buffer[] {
 }
 
 describe("noise", () => {
-  it("before the greeting is skipped, whatever it is and however it is cut", () => {
+  it("trap: before the greeting is skipped, whatever it is and however it is cut", () => {
     const noise = fc.array(
       fc.oneof(fc.string(), fc.constantFrom("podq1 ", `podq1 ${NONCE}`, "podq1 fedcba9876543210 ready 1 1 1 ,\n", "\n")),
     );

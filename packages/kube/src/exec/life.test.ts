@@ -21,13 +21,13 @@ describe("silence", () => {
 
   it.each<[string, Phase, Partial<{ openedMs: number; heardMs: number; pingedMs: number; askedMs: number | null }>, number, string]>([
     ["a session that is still opening has its time to greet", "opening", {}, 15_000, "wait"],
-    ["and no more", "opening", { heardMs: 14_999 }, 15_001, "dead"],
+    ["trap: and no more, for a shell that is no shell of ours", "opening", { heardMs: 14_999 }, 15_001, "dead"],
     ["a quiet one is pinged", "ready", {}, 10_000, "ping"],
     ["but not more often", "ready", { pingedMs: 10_000 }, 12_000, "wait"],
-    ["two missing pongs are the end", "ready", { pingedMs: 20_000 }, 20_001, "dead"],
+    ["trap: two missing pongs are the end: a stopped kubectl gives no other sign", "ready", { pingedMs: 20_000 }, 20_001, "dead"],
     ["an answer that is due has its time", "ready", { askedMs: 1000, pingedMs: 1000 }, 6000, "wait"],
     ["and no more", "ready", { askedMs: 1000, pingedMs: 1000 }, 6001, "dead"],
-    ["a byte of anything else is life", "ready", { askedMs: 1000, heardMs: 5000, pingedMs: 1000 }, 9999, "wait"],
+    ["trap: a byte of anything else is life: slow is not dead", "ready", { askedMs: 1000, heardMs: 5000, pingedMs: 1000 }, 9999, "wait"],
     ["an old question does not count before the last byte", "draining", { askedMs: 0, heardMs: 8000, pingedMs: 8000 }, 13_000, "wait"],
     ["a session that is over is left alone", "over", {}, 1e9, "wait"],
   ])("%s", (_what, phase, known, nowMs, verdict) => {

@@ -76,6 +76,7 @@ function conclude(end: Exit | Failure, lastLine: string, stderr: string, request
     exitCode,
     ...facts,
     leftRunning: 0,
+    unverified: true,
     weaker: ["kubectl", "unverified"],
   });
   const code = terminated.exec(lastLine)?.[1];

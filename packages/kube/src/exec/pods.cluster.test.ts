@@ -48,11 +48,12 @@ describe("an image without a shell", () => {
     expect(await (await paused("SIGHUP", false)).outcome).toMatchObject({
       kind: "ended",
       exitCode: 129,
+      unverified: true,
       weaker: ["kubectl", "unverified"],
     });
   });
 
-  it("cannot tell 0 from a cut, unless kubectl is trusted", async () => {
+  it("trap: cannot tell 0 from a cut, unless kubectl is trusted", async () => {
     expect(await (await paused("SIGTERM", false)).outcome).toMatchObject({ kind: "lost", code: "outcome-unknown" });
     expect(await (await paused("SIGTERM", true)).outcome).toMatchObject({ kind: "ended", exitCode: 0, weaker: ["kubectl", "unverified"] });
   });
@@ -78,7 +79,7 @@ describe("an image without a shell", () => {
 });
 
 describe("a journal", () => {
-  it("lies beside a root that is read-only", async () => {
+  it("trap: lies beside a root that is read-only", async () => {
     const pod = await podLike("read-only", { readOnlyRoot: true });
     const { outcome, stdout } = await run(execs, pod, { command: "touch /tmp/x || echo refused; pwd" });
     expect(stdout).toBe("refused\n/workspace\n");
@@ -102,7 +103,7 @@ describe("a journal", () => {
     expect((await run(execs, pod, { attempt: 2 })).outcome).toMatchObject({ kind: "lost", code: "outcome-unknown" });
   });
 
-  it("that takes no claim is a failure before anything starts", async () => {
+  it("trap: that takes no claim is a failure before anything starts", async () => {
     await run(execs, created, {});
     await inPod(on, created, "ln -s /dev/full /podq/.podq1/full.1.c");
     const { outcome } = await run(execs, created, { jobId: "full", command: "touch /workspace/full" });
@@ -111,7 +112,7 @@ describe("a journal", () => {
     expect((await run(execs, created, {})).outcome).toMatchObject({ kind: "ended", exitCode: 0 });
   });
 
-  it("that is full stops no command, and says what it could not keep", async (test) => {
+  it("trap: that is full stops no command, and says what it could not keep", async (test) => {
     test.skip(!real, "on the embedded cluster a volume in memory is a folder without a size");
     const pod = await podLike("full", { journal: { emptyDir: { medium: "Memory", sizeLimit: "1Mi" } } });
     const flood = begin(execs, pod, { command: "head -c 3000000 /dev/zero; echo end >&2; exit 8" });
@@ -129,7 +130,7 @@ describe("a journal", () => {
 });
 
 describe("a pod that goes away", () => {
-  it("with its container: the run is lost, with what was seen; the next one runs in the new container", async () => {
+  it("trap: with its container: the run is lost, with what was seen; the next one runs in the new container", async () => {
     const begun = begin(execs, created, { command: "echo on; sleep 0.3; kill -TERM 1; sleep 60" });
     expect(await begun.outcome).toMatchObject({ kind: "lost", code: "pod-replaced", settled: true, stdoutBytes: 3 });
     expect(begun.ear.text("stdout")).toBe("on\n");

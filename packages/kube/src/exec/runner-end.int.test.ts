@@ -60,7 +60,7 @@ for (const shell of shells) {
     });
 
     describe("kill", () => {
-      it("ends a leader that ignores TERM, a child that left with setsid, and one without our environment", async () => {
+      it("trap: ends a leader that ignores TERM, a child that left with setsid, and one without our environment", async () => {
         const token = `tree${process.pid}x${shell.name.length}`;
         const mark = `MARK=${token}`;
         const id = talk.run({
@@ -86,7 +86,7 @@ for (const shell of shells) {
         expect(carrying(mark)).toBe(0);
       });
 
-      it("gives the grace time to who uses it", async () => {
+      it("trap: TERM reaches a group in shells that take no `kill --`, and the grace time is there to be used", async () => {
         const id = talk.run({ argv: sh("trap 'echo bye; exit 4' TERM; echo on; while :; do sleep 0.05; done") });
         await talk.state(id, ({ summary }) => summary.stdout.kept === 3);
         talk.send(calls.kill(id, "cancel", 5000));
@@ -109,7 +109,7 @@ for (const shell of shells) {
         expect(existsSync(join(pod.dir, "ran"))).toBe(false);
       });
 
-      it("keeps the deadline with nobody connected, by another session's watchdog too", async () => {
+      it("trap: keeps the deadline with nobody connected, by another session's watchdog too", async () => {
         const other = new Talk(pod);
         await other.frame("ready");
         const id = other.run({ deadlineS: 1, graceMs: 100, argv: ["sleep", "60"] });
@@ -149,7 +149,7 @@ for (const shell of shells) {
     });
 
     describe("faults", () => {
-      it("calls a run lost whose handler died, and ends what is left of it", async () => {
+      it("trap: calls a run lost whose handler died, and ends what is left of it", async () => {
         const id = talk.run({ argv: ["sleep", "60"] });
         await talk.state(id, ({ state }) => state.name === "running");
         await eventually("its leader is recorded", () => readFileSync(join(pod.journal, `${id}.c`), "utf8").includes("\np "));
@@ -159,7 +159,7 @@ for (const shell of shells) {
         expect(await talk.frame("killed", id)).toMatchObject({ what: "gone" });
       });
 
-      it("calls a claim without a handler lost after 5 s: the fork failed", async () => {
+      it("trap: calls a claim without a handler lost after 5 s: the fork failed", async () => {
         const { boot, uptimeMs } = await greeting(pod);
         const claim = (ageMs: number): string => `c ${boot} tok 1 1 1 none ${uptimeMs - ageMs}\n`;
         writeFileSync(join(pod.journal, "young.1.c"), claim(0));
@@ -168,14 +168,14 @@ for (const shell of shells) {
         expect((await talk.state("old.1", () => true)).state).toEqual({ name: "lost", why: "unstarted" });
       });
 
-      it("calls a run of an earlier start of the container lost, unless its end is recorded", async () => {
+      it("trap: calls a run of an earlier start of the container lost, unless its end is recorded", async () => {
         writeFileSync(join(pod.journal, "before.1.c"), "c 1-other tok 1 1 1 none 1\nh 1 1\np 1 1 1 1\n");
         expect((await talk.state("before.1", () => true)).state).toEqual({ name: "lost", why: "boot" });
         appendFileSync(join(pod.journal, "before.1.c"), "x 5 0 9\n");
         expect(await talk.state("before.1", () => true)).toMatchObject({ state: { name: "exited" }, summary: { exitCode: 5 } });
       });
 
-      it("ends handlers that block in a frame nobody reads, once their session is dead", async () => {
+      it("trap: ends handlers that block in a frame nobody reads, once their session is dead", async () => {
         // The time without a ping is enough to start them all, also on a busy machine; twelve are more than the pipes hold.
         const deaf = new Talk(pod, { idleS: 4, reading: false });
         const ids = Array.from({ length: 12 }, () => deaf.run({ argv: sh("head -c 60000 /dev/zero") }));
@@ -214,7 +214,7 @@ for (const shell of shells) {
         await other.channel.ended;
       });
 
-      it("works without setsid and stat, and says what is weaker", async () => {
+      it("trap: works without setsid and stat, and says what is weaker", async () => {
         await pod.stop();
         pod = poorPod(shell.argv, ["setsid", "stat", "tail", "head"]);
         talk = new Talk(pod);
@@ -227,7 +227,7 @@ for (const shell of shells) {
         expect(await talk.frame("killed", id)).toMatchObject({ what: "gone" });
       });
 
-      it("reads by offset with a dd that knows no skip_bytes", async () => {
+      it("trap: reads by offset with a dd that knows no skip_bytes", async () => {
         await pod.stop();
         const real = execFileSync("sh", ["-c", "command -v dd"]).toString().trim();
         pod = poorPod(shell.argv, [], { dd: `#!/bin/sh\ncase "$*" in *iflag*) exit 1 ;; esac\nexec ${real} "$@"\n` });

@@ -6,7 +6,23 @@ const none = Buffer.alloc(0);
 const exit = (code: number | null, signal: string | null = null): Exit => ({ kind: "exit", code, signal, stdout: none, stderr: none });
 
 describe("the end of a kubectl exec", () => {
+  const noSh =
+    'error: Internal error occurred: error executing command in container: failed to exec in container: exec: "sh": executable file not found in $PATH: unknown';
+
   it.each<[string, number, string, object]>([
+    ["no sh, said by the API server", 1, noSh, { kind: "no-shell" }],
+    ["a wrong container", 1, "Error from server (BadRequest): container nope is not valid for pod x", { kind: "down" }],
+    ["a wrong container, by a newer kubectl", 1, "error: container nope is not valid for pod x", { kind: "down" }],
+    ["a bad token", 1, "error: You must be logged in to the server (Unauthorized)", { kind: "barred", code: "forbidden" }],
+    [
+      "no way to the API server",
+      1,
+      "Unable to connect to the server: dial tcp: i/o timeout",
+      { kind: "down", code: "cluster-unreachable", untold: true },
+    ],
+    ["a request that is too large", 1, "error: unable to upgrade connection: 431 Request Header Fields Too Large", { kind: "down" }],
+    ["a success that was cut off", 1, "error: error reading from error stream: next reader: websocket: close 1005", { kind: "down" }],
+    ["the command's own words, copied by a command", 0, "command terminated with exit code 0", { kind: "down" }],
     ["no such pod", 1, 'Error from server (NotFound): pods "x" not found', { kind: "gone" }],
     ["no such namespace", 1, 'Error from server (NotFound): namespaces "x" not found', { kind: "gone" }],
     ["a completed pod", 1, "error: cannot exec into a container in a completed pod; current phase is Failed", { kind: "gone" }],
@@ -39,7 +55,7 @@ describe("the end of a kubectl exec", () => {
     ],
     ["a killed container runtime: 0, and not a word", 0, "", { kind: "down", code: "cluster-unreachable" }],
     ["a killed container, or a killed shell", 137, "command terminated with exit code 137", { kind: "down" }],
-  ])("%s", (_what, code, stderr, obstacle) => {
+  ])("trap: is no exit code of the command, but says: %s", (_what, code, stderr, obstacle) => {
     expect(readEnd(exit(code), stderr)).toMatchObject(obstacle);
   });
 
