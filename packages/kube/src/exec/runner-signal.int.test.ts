@@ -23,7 +23,7 @@ for (const shell of shells) {
     const ready = async (id: string): Promise<unknown> => talk.state(id, ({ summary }) => summary.stdout.kept >= 6);
 
     it("sends a signal to the command and all that is in its group", async () => {
-      const id = talk.run({ argv: sh("trap 'exit 7' TERM; sleep 60 & echo ready; wait") });
+      const id = talk.run({ argv: sh("trap 'wait; exit 7' TERM; sleep 60 & echo ready; wait") });
       await ready(id);
       talk.send(calls.signal(id, 1, TERM));
       expect(await talk.frame("signalled", id)).toMatchObject({ n: 1, answer: "sent" });
