@@ -11,6 +11,9 @@ import { createHandler } from "./handlers/create.ts";
 import { deleteHandler } from "./handlers/delete.ts";
 import { execHandler } from "./handlers/exec.ts";
 import { createMetrics, serveMetrics } from "./metrics.ts";
+import { startOrphanSweeper } from "./orphans.ts";
+
+const sweepsBetweenOrphans = 12;
 
 /** A running worker. */
 export type Worker = {
@@ -79,6 +82,8 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
     delete: deleteHandler(parts.store, parts.pods, place),
   });
   const engine = started.adopt(await startEngine(config, parts.store, handlersOf, log, metrics.observer), async (one) => one.stop());
+  const everyMs = sweepsBetweenOrphans * config.sweepMs;
+  started.adopt(startOrphanSweeper({ ...parts, worker: engine.worker, everyMs, log }), async (one) => one.stop());
   log.info({ worker: engine.worker, ssh: `${username}@${host}:${port}`, concurrency: config.concurrency }, "worker is ready");
 }
 

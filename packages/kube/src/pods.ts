@@ -35,6 +35,8 @@ export type Pods = {
   create(identity: PodIdentity, spec: PodSpec, control: Control): Promise<PodObservation>;
   /** Looks for objects of this pod by their labels, in all namespaces. */
   find(key: Omit<PodKey, "generation" | "installation">, control: Control): Promise<Found>;
+  /** Every generation of every pod of this installation that has a namespace which is not on its way out. */
+  all(control: Control): Promise<(PodIdentity & { namespaceUid: string })[]>;
   /** What is there now. */
   observe(ref: PodRef, control: Control): Promise<PodObservation>;
   /** Deletes it, and returns once it is gone. */
@@ -47,6 +49,7 @@ export function createPods({ run, open, kubectl: argv, installation }: PodsOptio
   return {
     create: (identity, spec, control) => create(kubectl, identity, spec, control),
     find: (key, control) => find(kubectl, { ...key, installation }, boundsOf(control)),
+    all: (control) => all(kubectl, installation, boundsOf(control)),
     delete: (ref, control) => removePod(kubectl, installation, ref, boundsOf(control)),
     async observe(ref, control) {
       const selector = `${label.managedBy}=podq,${label.installation}=${installation}`;
@@ -152,6 +155,19 @@ async function find(kubectl: Kubectl, key: Omit<PodKey, "generation">, bounds: B
     highest: newest[0]?.generation ?? 0,
     ...(current && { current: { ...current.identity, namespaceUid: current.metadata.uid } }),
   };
+}
+
+async function all(kubectl: Kubectl, installation: string, bounds: Bounds): Promise<(PodIdentity & { namespaceUid: string })[]> {
+  const selector = `${label.managedBy}=podq,${label.installation}=${installation}`;
+  const list = await kubectl.getRaw<{ items: Namespace[] }>(paths.namespaces(labelled(selector)), bounds);
+  return (list?.items ?? []).flatMap(({ metadata }) => {
+    const { [annotation.kind]: kind, [annotation.id]: id, [annotation.name]: name } = metadata.annotations ?? {};
+    const generation = Number(metadata.labels?.[label.generation]);
+    if (metadata.deletionTimestamp !== undefined || !Number.isSafeInteger(generation) || generation < 1) return [];
+    if ((kind !== "project" && kind !== "conversation") || id === undefined || name === undefined) return [];
+    const identity = { ...podNames({ installation, kind, id, name, generation }), namespace: metadata.name };
+    return isOurs(identity, metadata) ? [{ ...identity, namespaceUid: metadata.uid }] : [];
+  });
 }
 
 type List = { items: (KubeObject & { kind?: string })[] };

@@ -1,0 +1,68 @@
+import { podKey, type Owner } from "@podq/jobs";
+import type { PodIdentity, Pods } from "@podq/kube";
+import type { PodDocument, Store } from "@podq/store";
+import type { Logger } from "pino";
+
+/** Options of {@link startOrphanSweeper}: `everyMs` between two looks of the one worker that has the duty. */
+export type OrphanOptions = {
+  store: { pods: Pick<Store["pods"], "get">; leases: Store["leases"] };
+  pods: Pick<Pods, "all" | "delete">;
+  worker: string;
+  everyMs: number;
+  log: Logger;
+};
+
+const lookWithinMs = 30_000;
+const goneWithinMs = 60_000;
+
+/**
+ * Deletes the namespaces of generations that the record says are gone: what a late worker made after its pod was deleted, or a
+ * failed delete left behind a newer generation. Only of this installation, by uid; what has no record is left to be adopted.
+ */
+export function startOrphanSweeper({ store, pods, worker, everyMs, log }: OrphanOptions): { stop: () => Promise<void> } {
+  const stop = new AbortController();
+  const { signal } = stop;
+  let running = Promise.resolve();
+
+  const sweep = async (): Promise<void> => {
+    if (!(await store.leases.take("orphans", worker, 3 * everyMs))) return;
+    for (const found of await pods.all({ signal, timeoutMs: lookWithinMs })) {
+      // Read after the cluster: a generation that is on record as over now was over then, or began before it.
+      const record = await store.pods.get(podKey(ownerOf(found), found.name));
+      if (!isOver(found, record)) continue;
+      log.warn({ namespace: found.namespace, generation: found.generation }, "deleting a namespace whose generation is on record as gone");
+      await pods.delete(found, { signal, timeoutMs: goneWithinMs });
+    }
+  };
+
+  let busy = false;
+  const timer = setInterval(() => {
+    if (busy) return;
+    busy = true;
+    running = sweep()
+      .catch(
+        (error: unknown) =>
+          signal.aborted || log.warn({ err: error }, "a look for namespaces without a pod failed; the next one is due soon"),
+      )
+      .then(() => undefined)
+      .finally(() => (busy = false));
+  }, everyMs);
+
+  return {
+    async stop() {
+      stop.abort();
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+/** Whether a pod's record says that this generation is gone for good. */
+export function isOver(found: Pick<PodIdentity, "generation">, record: Pick<PodDocument, "generation" | "status"> | null): boolean {
+  if (record === null) return false;
+  return found.generation < record.generation || (found.generation === record.generation && record.status === "deleted");
+}
+
+function ownerOf({ kind, id }: PodIdentity): Owner {
+  return kind === "project" ? { project: id } : { conversation: id };
+}
