@@ -34,7 +34,7 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
   const { faults, seed, without, defaults } = command;
   const aim = without === undefined ? undefined : aims[without];
   const part = command.cluster === "real" && clusterPart() !== undefined;
-  const plan = makePlan(seed, faults, aim?.kinds ?? [...commonKinds, ...(part ? partKinds : [])], aim?.points);
+  const plan = makePlan(seed, 2 * faults, command.only ?? aim?.kinds ?? [...commonKinds, ...(part ? partKinds : [])], aim?.points);
   const scene = await openScene({ PODQ_GRACE_MS: "20000", ...(defaults ? {} : shortTimes) });
   let keep = false;
   const undo: (() => Promise<unknown>)[] = [];
@@ -47,7 +47,9 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     const common = { redisUrl: scene.redis.url, mongodbUri: scene.mongo.uri, prefix };
     const podq = await connect(common);
     undo.push(podq.close);
-    const caller = createCaller({ name: "main", podq, roll: dice(seed, 1), marks: scene.collector.to, create, tell });
+    const closing = new AbortController();
+    undo.push(async () => closing.abort());
+    const caller = createCaller({ stop: closing.signal, name: "main", podq, roll: dice(seed, 1), marks: scene.collector.to, create, tell });
     const fleet = await startFleet(scale.workers, scene.env, without, scene.db, scene.dir);
     undo.push(fleet.kill);
     await each(projects, async (project) => (await caller.ask(project, { kind: "create" }))?.done);
@@ -76,7 +78,8 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     };
     const enough = new AbortController();
     const watching = without === undefined ? undefined : watch(snapshot, enough);
-    const done = await inject(field, plan, without === undefined ? scale.lanes : 1, say, AbortSignal.any([stop, enough.signal]));
+    const lanes = without === undefined ? scale.lanes : 1; // an aimed fault is to be alone
+    const done = await inject(field, plan, { wanted: faults, lanes }, say, AbortSignal.any([stop, enough.signal]));
     if (stop.aborted) throw new ChaosError("not-set-up", "stopped before the end of the plan");
     say(`${done.length} faults are over, coming to rest`);
     const left = enough.signal.aborted

@@ -8,7 +8,9 @@ it("reads what a run is to be", () => {
     cluster: "real",
     defaults: true,
     without: undefined,
+    only: undefined,
   });
+  expect(parseCommand(["--only", "worker-kill,ssh-cut"])).toMatchObject({ only: ["worker-kill", "ssh-cut"], faults: 150 });
   expect(parseCommand(["--without", "turn"])).toMatchObject({ faults: 200, without: "turn", cluster: "embedded" });
 });
 
@@ -16,6 +18,9 @@ it("draws a seed where none is given", () => {
   expect(parseCommand([]).seed).not.toBe(parseCommand([]).seed);
 });
 
-it.each([[["--faults", "x"]], [["--faults", "0"]], [["--cluster", "c"]], [["--without", "luck"]], [["more"]]])("refuses %j", (argv) => {
-  expect(() => parseCommand(argv)).toThrow(/usage: chaos/);
-});
+it.each([[["--faults", "x"]], [["--faults", "0"]], [["--cluster", "c"]], [["--without", "luck"]], [["more"]], [["--only", "rain"]]])(
+  "refuses %j",
+  (argv) => {
+    expect(() => parseCommand(argv)).toThrow(/usage: chaos/);
+  },
+);

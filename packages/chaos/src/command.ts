@@ -2,6 +2,7 @@ import { randomInt } from "node:crypto";
 import { parseArgs } from "node:util";
 import { controls, type Control } from "./controls.ts";
 import { ChaosError } from "./errors.ts";
+import { commonKinds, partKinds, type FaultKind } from "./plan.ts";
 
 /** What a run is to be. */
 export type ChaosCommand = {
@@ -12,9 +13,11 @@ export type ChaosCommand = {
   defaults: boolean;
   /** The protection that is switched off: then violations are what is looked for. */
   without: Control | undefined;
+  /** The kinds of fault; undefined: all that the cluster can have. */
+  only: readonly FaultKind[] | undefined;
 };
 
-const usage = `usage: chaos [--faults 150] [--seed S] [--cluster embedded|real] [--defaults] [--without ${controls.join("|")}]`;
+const usage = `usage: chaos [--faults 150] [--seed S] [--cluster embedded|real] [--defaults] [--without ${controls.join("|")}] [--only KIND,...]`;
 
 /** Reads the command line. Throws ChaosError `bad-argument`. */
 export function parseCommand(argv: readonly string[]): ChaosCommand {
@@ -27,6 +30,7 @@ export function parseCommand(argv: readonly string[]): ChaosCommand {
         cluster: { type: "string", default: "embedded" },
         defaults: { type: "boolean", default: false },
         without: { type: "string" },
+        only: { type: "string" },
       },
     });
     const { cluster, defaults } = values;
@@ -35,10 +39,16 @@ export function parseCommand(argv: readonly string[]): ChaosCommand {
     if (values.without !== undefined && without === undefined) throw new Error(`there is no protection ${values.without}`);
     const faults = wholeNumber("faults", values.faults ?? (without === undefined ? "150" : "200"), 1, 100_000);
     const seed = values.seed === undefined ? randomInt(2 ** 31) : wholeNumber("seed", values.seed, 0, 2 ** 31 - 1);
-    return { faults, seed, cluster, defaults, without };
+    return { faults, seed, cluster, defaults, without, only: values.only?.split(",").map(kindOf) };
   } catch (error) {
     throw new ChaosError("bad-argument", `${error instanceof Error ? error.message : String(error)}\n${usage}`, { cause: error });
   }
+}
+
+function kindOf(text: string): FaultKind {
+  const kind = [...commonKinds, ...partKinds].find((one) => one === text);
+  if (kind === undefined) throw new Error(`there is no kind of fault ${text}`);
+  return kind;
 }
 
 function wholeNumber(name: string, text: string, min: number, max: number): number {

@@ -12,7 +12,7 @@ export type Member = {
   paused: boolean;
   leaving: "SIGKILL" | 0 | undefined;
   hides: number;
-  atPoint: (point: string) => void;
+  atPoint: Map<string, () => void>;
 };
 
 /** The workers: as many as there are slots; one that died is followed by a new one. */
@@ -50,14 +50,14 @@ export async function startFleet(
   const fill = async (slot: number): Promise<void> => {
     const log = openSync(join(dir, `worker-${slot}-${++generation}.log`), "w");
     const heard = (message: WorkerReport): void => {
-      if ("at" in message) member?.atPoint(message.at);
+      if ("at" in message) member?.atPoint.get(message.at)?.();
       else if (member) member.hides = message.hides;
     };
     let member: Member | undefined;
     try {
       const settings: WorkerSettings = { env, without };
       const child = await startChild(new URL("./worker/worker-child.ts", import.meta.url), settings, log, heard);
-      member = { slot, child, paused: false, leaving: undefined, hides: 0, atPoint: () => undefined };
+      member = { slot, child, paused: false, leaving: undefined, hides: 0, atPoint: new Map() };
     } catch {
       // It could not start, with Redis or MongoDB away: whoever runs it starts it again.
       if (!stopping) setTimeout(() => void fill(slot), 200);
@@ -87,17 +87,17 @@ export async function startFleet(
       const { promise, resolve } = Promise.withResolvers<Member | undefined>();
       const asked = members();
       for (const member of asked)
-        member.atPoint = () => {
-          member.atPoint = () => undefined;
+        member.atPoint.set(point, () => {
+          member.atPoint.clear();
           if (signal === "SIGKILL") member.leaving = "SIGKILL";
           else member.paused = true;
           resolve(member);
-        };
-      order({ arm: { point, signal } }, asked);
+        });
+      order({ arm: point, signal }, asked);
       const timer = setTimeout(() => resolve(undefined), withinMs);
       const first = await promise;
       clearTimeout(timer);
-      order({ arm: null }, asked);
+      order({ disarm: point }, asked);
       return first;
     },
     async hide(ids) {

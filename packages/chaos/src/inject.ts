@@ -43,9 +43,6 @@ const groups: Partial<Record<FaultKind, string>> = {
   "mongo-step-down": "mongo",
   "producer-half": "mongo",
   "late-insert": "mongo",
-  "producer-kill": "mongo",
-  "worker-failpoint": "point",
-  "worker-freeze": "point",
   "ssh-cut": "ssh",
   "ssh-stall": "ssh",
   "ssh-delay": "ssh",
@@ -54,13 +51,16 @@ const groups: Partial<Record<FaultKind, string>> = {
   "containerd-restart": "part",
 };
 
-const tries = 6;
+const tries = 3;
 
-/** Injects a plan, up to `lanes` faults at once, until it is done or the signal aborts. Returns those whose effect was seen. */
+/**
+ * Injects faults of a plan, up to `lanes` at once, until the effect of as many as are wanted was seen, the plan is at its end, or
+ * the signal aborts. Returns those whose effect was seen.
+ */
 export async function inject(
   field: Field,
   plan: readonly Fault[],
-  lanes: number,
+  { wanted, lanes }: { wanted: number; lanes: number },
   say: (line: string) => void,
   stop: AbortSignal,
 ): Promise<Done[]> {
@@ -68,8 +68,14 @@ export async function inject(
   const left = [...plan];
   const busy = new Set<string>();
 
+  let underWay = 0;
+
   const lane = async (): Promise<void> => {
-    while (left.length > 0 && !stop.aborted) {
+    while (left.length > 0 && !stop.aborted && done.length < wanted) {
+      if (done.length + underWay >= wanted) {
+        await delay(20); // one that is under way may not be seen
+        continue;
+      }
       const at = left.findIndex(({ kind }) => !busy.has(groups[kind] ?? kind));
       if (at === -1) {
         await delay(20);
@@ -78,6 +84,7 @@ export async function inject(
       const [fault] = left.splice(at, 1) as [Fault];
       const group = groups[fault.kind] ?? fault.kind;
       busy.add(group);
+      underWay += 1;
       await delay(fault.waitMs, undefined, { signal: stop }).catch(() => undefined);
       for (let n = 0; n < tries && !stop.aborted; n++) {
         const from = new Date();
@@ -93,6 +100,7 @@ export async function inject(
         await delay(300);
       }
       busy.delete(group);
+      underWay -= 1;
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { JobRecord } from "./check/history.ts";
-import { histogram, quantile, recoveryMs } from "./recovery.ts";
+import { histogram, nextClaimMs, quantile, recoveryMs } from "./recovery.ts";
 
 const job = (attempts: [worker: string, from: number, to: number | null][], endedAtMs: number | null): JobRecord =>
   ({
@@ -32,6 +32,11 @@ it("of a service lasts until a job has succeeded that was claimed after the faul
 it("is not known of a worker that had no job, nor where none has succeeded since", () => {
   expect(recoveryMs({ fromMs: 30, worker: "-7-" }, [])).toBeNull();
   expect(recoveryMs({ fromMs: 30, worker: null }, [job([["w", 10, 60]], 60)])).toBeNull();
+});
+
+it("of what waits is the time until any job is begun", () => {
+  expect(nextClaimMs(100, [job([["w", 10, 200]], 200), job([["w", 150, 170]], 170), job([["w", 120, null]], null)])).toBe(20);
+  expect(nextClaimMs(100, [job([["w", 10, 200]], 200)])).toBeNull();
 });
 
 it("is counted in a histogram, and told by quantiles", () => {

@@ -26,6 +26,12 @@ export function recoveryMs({ fromMs, worker }: Struck, jobs: readonly JobRecord[
   return ends.length === 0 ? null : Math.min(...ends);
 }
 
+/** How long after a moment the next attempt began, of any job: what waits does not wait for what a dead worker had. Null: none did. */
+export function nextClaimMs(fromMs: number, jobs: readonly JobRecord[]): number | null {
+  const later = jobs.flatMap(({ attempts }) => attempts.flatMap(({ startedAtMs }) => (startedAtMs > fromMs ? [startedAtMs - fromMs] : [])));
+  return later.length === 0 ? null : Math.min(...later);
+}
+
 const bounds = [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 30_000];
 
 /** A histogram, a line a bar. */

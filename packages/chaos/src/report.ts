@@ -1,6 +1,6 @@
 import { groupBy, type History } from "./check/history.ts";
 import type { Done } from "./inject.ts";
-import { histogram, quantile, recoveryMs } from "./recovery.ts";
+import { histogram, nextClaimMs, quantile, recoveryMs } from "./recovery.ts";
 
 /** What happened, for people: jobs by state, faults by kind, recovery times. */
 export function report(done: readonly Done[], asked: number, { jobs, marks }: History): string[] {
@@ -8,6 +8,10 @@ export function report(done: readonly Done[], asked: number, { jobs, marks }: Hi
   const states = [...groupBy(jobs, ({ kind, state }) => `${kind} ${state}`)].toSorted(([a], [b]) => a.localeCompare(b));
   const recovered = done.map(({ from, worker, fault }) => ({ kind: fault.kind, ms: recoveryMs({ fromMs: from.getTime(), worker }, jobs) }));
   const times = recovered.flatMap(({ ms }) => (ms === null ? [] : [ms]));
+  const killed = done.filter(({ worker }) => worker !== null).flatMap(({ from }) => nextClaimMs(from.getTime(), jobs) ?? []);
+  const goneOn = jobs.filter(
+    ({ kind, state, run, attempts }) => kind === "exec" && state === "succeeded" && run === 1 && attempts.length > 1,
+  );
   return [
     `jobs: ${states.map(([what, all]) => `${all.length} ${what}`).join(", ")}; ${marks.length} marks`,
     `faults seen: ${done.length} of ${asked}`,
@@ -18,6 +22,8 @@ export function report(done: readonly Done[], asked: number, { jobs, marks }: Hi
     }),
     `recovery: p50 ${seconds(quantile(times, 0.5))}, p95 ${seconds(quantile(times, 0.95))}, longest ${seconds(quantile(times, 1))}`,
     ...histogram(times),
+    `after a worker was hit the next job began within p50 ${seconds(quantile(killed, 0.5))}, p95 ${seconds(quantile(killed, 0.95))}`,
+    `${goneOn.length} execs that succeeded were taken over while they ran, none of them started anew`,
   ];
 }
 

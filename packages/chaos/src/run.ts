@@ -16,11 +16,10 @@ export async function runChaos(argv: readonly string[], stop: AbortSignal): Prom
   const say = (line: string): void => void process.stderr.write(`chaos: ${((performance.now() - began) / 1000).toFixed(1)} s: ${line}\n`);
   try {
     const command = parseCommand(argv);
-    const { faults, seed, cluster, defaults, without } = command;
+    const { faults, seed, cluster, defaults, without, only } = command;
     chooseCluster(cluster);
-    print(
-      `chaos --faults ${faults} --seed ${seed} --cluster ${cluster}${defaults ? " --defaults" : ""}${without === undefined ? "" : ` --without ${without}`}`,
-    );
+    const flags = [defaults && "--defaults", without && `--without ${without}`, only && `--only ${only.join(",")}`].filter(Boolean);
+    print(["chaos", "--faults", faults, "--seed", seed, "--cluster", cluster, ...flags].join(" "));
     const { done, history, violations, dir } = await chaos(command, scales[cluster], say, stop);
     say(`checked ${history.jobs.length} jobs`);
     for (const line of report(done, faults, history)) print(line);

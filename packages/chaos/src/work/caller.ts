@@ -12,6 +12,8 @@ export type CallerMeans = {
   marks: MarksTo;
   create: Pick<CreateOptions, "image" | "resources">;
   tell: (event: Event) => void;
+  /** Ends the following of jobs. */
+  stop: AbortSignal;
 };
 
 /** A service that uses podq, and keeps account of what it asked and was told. */
@@ -28,7 +30,7 @@ const patienceMs = 500;
 
 /** Makes a caller. */
 export function createCaller(means: CallerMeans): Caller {
-  const { name, podq, marks, create, tell } = means;
+  const { name, podq, marks, create, tell, stop } = means;
   let serial = 0;
 
   const submit = async (pod: Pod, asked: Asked, key: string | undefined): Promise<Job> => {
@@ -52,10 +54,11 @@ export function createCaller(means: CallerMeans): Caller {
     const told = job.subscribe(({ state, version }) =>
       tell({ event: "state", jobId: job.id, listener, state, version, atMs: monotonicMs() }),
     );
-    const output = live ? readLive(job).then((bytes) => tell({ event: "output", jobId: job.id, ...bytes })) : undefined;
-    const result = await untilTold(async () => resultOf(job));
-    tell({ event: "result", jobId: job.id, atMs: monotonicMs(), result });
+    const output = live ? readLive(job, stop).then((bytes) => bytes && tell({ event: "output", jobId: job.id, ...bytes })) : undefined;
+    const result = await untilTold(async () => resultOf(job), stop);
+    if (result !== null) tell({ event: "result", jobId: job.id, atMs: monotonicMs(), result });
     await output;
+    if (result === null) told.stop();
     await told.done.catch(() => undefined); // it ends with the way to MongoDB; the result was told
   };
 
@@ -102,9 +105,9 @@ async function resultOf(job: Job): Promise<ToldResult> {
   }
 }
 
-// Whoever waits for a result may be told that MongoDB is away, and asks again.
-async function untilTold<T>(ask: () => Promise<T>): Promise<T> {
-  for (;;) {
+// Whoever waits for a result may be told that MongoDB is away, and asks again. Null: told to stop.
+async function untilTold<T>(ask: () => Promise<T>, stop: AbortSignal): Promise<T | null> {
+  while (!stop.aborted) {
     try {
       return await ask();
     } catch (error) {
@@ -112,19 +115,22 @@ async function untilTold<T>(ask: () => Promise<T>): Promise<T> {
       await delay(patienceMs);
     }
   }
+  return null;
 }
 
 // A reader that is cut off goes on from the byte where it was.
-async function readLive(job: Job): Promise<{ stdout: string; stderr: string; whole: boolean }> {
+async function readLive(job: Job, stop: AbortSignal): Promise<{ stdout: string; stderr: string; whole: boolean } | null> {
   const heard = { stdout: [] as Buffer[], stderr: [] as Buffer[] };
   const at = { stdout: 0, stderr: 0 };
-  await untilTold(async () => {
+  const read = await untilTold(async () => {
     for await (const { stream, offset, data } of job.output({ from: at })) {
       if (offset === 0) heard[stream].length = 0; // started anew
       heard[stream].push(data);
       at[stream] = offset + data.byteLength;
     }
-  });
+    return true;
+  }, stop);
+  if (read === null) return null;
   return { stdout: Buffer.concat(heard.stdout).toString(), stderr: Buffer.concat(heard.stderr).toString(), whole: true };
 }
 

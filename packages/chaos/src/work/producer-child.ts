@@ -37,7 +37,7 @@ async function connected(): Promise<Podq> {
 
 const podq = await connected();
 const roll = dice(seed);
-const caller = createCaller({ name, podq, roll, marks, create, tell: (event) => void report(event) });
+const caller = createCaller({ name, podq, roll, marks, create, tell: (event) => void report(event), stop: new AbortController().signal });
 await report("ready");
 await load(caller, roll, name, plan, stop.signal);
 await podq.close();

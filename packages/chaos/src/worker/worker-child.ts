@@ -12,28 +12,28 @@ import { settingsWithout, without } from "./without.ts";
 export type WorkerSettings = { env: Record<string, string>; without: Control | undefined };
 
 /** What it can be told later. */
-export type WorkerOrder = { arm: { point: string; signal: "SIGKILL" | "SIGSTOP" } | null } | { hide: string[] };
+export type WorkerOrder = { arm: string; signal: "SIGKILL" | "SIGSTOP" } | { disarm: string } | { hide: string[] };
 
 /** What it tells: that it is at the point, and about to do as it was told; or that it hides what it was told. */
 export type WorkerReport = { at: string } | { hides: number };
 
 const settings = await settingsOf<WorkerSettings>();
 const hidden = new Set<string>();
-let armed: { point: string; signal: "SIGKILL" | "SIGSTOP" } | null = null;
+const armed = new Map<string, "SIGKILL" | "SIGSTOP">();
 process.on("message", (order: WorkerOrder) => {
-  if ("arm" in order) {
-    armed = order.arm;
-    return;
+  if ("arm" in order) armed.set(order.arm, order.signal);
+  else if ("disarm" in order) armed.delete(order.disarm);
+  else {
+    hidden.clear();
+    for (const id of order.hide) hidden.add(id);
+    void report({ hides: hidden.size } satisfies WorkerReport);
   }
-  hidden.clear();
-  for (const id of order.hide) hidden.add(id);
-  void report({ hides: hidden.size } satisfies WorkerReport);
 });
 
 async function at(point: string): Promise<void> {
-  if (armed?.point !== point) return;
-  const { signal } = armed;
-  armed = null;
+  const signal = armed.get(point);
+  if (signal === undefined) return;
+  armed.clear();
   await report({ at: point } satisfies WorkerReport);
   process.kill(process.pid, signal);
 }
