@@ -30,8 +30,9 @@ export async function openOutput(
   return {
     stored,
     async write(pieces) {
-      let rest = pieces.flatMap(cut);
-      // An earlier attempt that does not know yet that it is over may have stored the same bytes: then go on behind them.
+      // An earlier attempt that does not know yet that it is over may store the same bytes: then go on behind them. All begin at
+      // the end of what is stored, so that two who are there at once begin at the same offset, and one is refused.
+      let rest = pieces.flatMap(cut).flatMap((piece) => behind(piece, stored[piece.stream]));
       while (rest.length > 0 && !(await store.output.append(job.id, job.run, rest))) {
         Object.assign(stored, await sizes());
         rest = rest.flatMap((piece) => behind(piece, stored[piece.stream]));
