@@ -204,6 +204,11 @@ describe("an attempt", () => {
     const [running, waiting] = [await pod.exec("x"), await pod.exec("x")];
     await expect.poll(async () => (await running.status()).state).toBe("running");
     expect((await waiting.cancel()).state).toBe("cancelled");
+    const redis = new Redis(bench.redisUrl, { maxRetriesPerRequest: null });
+    const queue = new Queue("podq", { connection: redis, prefix: bench.prefix });
+    await expect.poll(async () => queue.getJobState(waiting.id), { timeout: 10_000 }).toBe("completed");
+    await queue.close();
+    redis.disconnect();
     await bench.podq.job(running.id).cancel({ reason: "enough" });
     await expect(running.result({ timeoutMs: 5_000 })).rejects.toMatchObject({ code: "cancelled", message: "enough", state: "cancelled" });
     expect(started).toEqual([running.id]);

@@ -65,7 +65,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     /** What follows on a job's end in the line, by its deadline. */
     async expired(job: JobDocument): Promise<void> {
       if (job.stdinBytes !== null) await store.input.remove(job._id);
-      await Promise.all([this.nudge(job._id), wakeNext(job.podKey)]);
+      await Promise.all([this.nudge(job._id), lagging(job._id, async () => dispatcher.unpark(dispatchOf(job))), wakeNext(job.podKey)]);
     },
 
     /** Asks for a job's end, and tells its worker at once. Null: there is no such job. */
@@ -75,6 +75,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
       await lagging(id, async () => {
         if (job.state === "running") await dispatcher.order({ jobId: id, order: "cancel" });
         else if (job.state === "queued") await dispatcher.wake(dispatchOf(job));
+        else await dispatcher.unpark(dispatchOf(job));
         await dispatcher.nudge(id);
       });
       if (job.state === "cancelled") {

@@ -90,6 +90,12 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
       if (isOver(state) || state === "unknown") await add(job, 0);
     },
 
+    /** Brings a parked job that ended without a worker to one, which closes it; otherwise it would lie there for up to an hour. */
+    async unpark(job: Dispatch): Promise<void> {
+      await promote(job.id);
+      if (job.dispatchId !== null && job.dispatchId !== job.id) await promote(job.dispatchId);
+    },
+
     /** Tells who follows a job to read again. */
     async nudge(jobId: string): Promise<void> {
       await inTime(`nudge the followers of job ${jobId}`, redis.publish(jobChannel(prefix, jobId), "read"));
