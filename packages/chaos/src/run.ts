@@ -27,7 +27,7 @@ export async function runChaos(argv: readonly string[], stop: AbortSignal): Prom
     const [first] = violations;
     if (first !== undefined) {
       for (const line of explain(first, history)) print(line);
-      for (const { rule, message } of violations.slice(1, 10)) print(`${rule}: ${message}`);
+      for (const { rule, jobs, message } of violations.slice(1, 10)) print([`${rule}: ${message}`, ...jobs].join(" "));
       print(`logs of the workers: ${dir}`);
     }
     if (without !== undefined) return first === undefined ? 1 : 0;

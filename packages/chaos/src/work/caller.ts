@@ -135,9 +135,10 @@ async function readLive(job: Job, stop: AbortSignal): Promise<{ stdout: string; 
 }
 
 /** A command of its own for a caller's n-th exec. */
-export function workOf(roll: Dice, token: string, shape: "short" | "long" | "input"): Work {
+export function workOf(roll: Dice, token: string, shape: "short" | "long" | "endless" | "input"): Work {
   const exitCode = roll(4) === 0 ? 1 + roll(100) : 0;
   if (shape === "input") return { token, lines: 0, padBytes: 0, pauseMs: 0, exitCode, input: `${token} `.repeat(1 + roll(5_000)) };
+  if (shape === "endless") return { token, lines: 200, padBytes: 0, pauseMs: 200, exitCode, input: null };
   const lines = shape === "short" ? 1 + roll(5) : 10 + roll(20);
   return { token, lines, padBytes: roll(3) === 0 ? 500 + roll(2_000) : 0, pauseMs: 50 + roll(150), exitCode, input: null };
 }

@@ -22,7 +22,7 @@ export async function load(caller: Caller, roll: Dice, name: string, plan: LoadP
 
 // One thing that a service may do: what share each has is in the numbers, out of 100.
 async function step(caller: Caller, roll: Dice, project: string, next: () => string, lifecycle: boolean): Promise<void> {
-  const exec = (shape: "short" | "long" | "input", change: { parallel?: boolean; retryable?: boolean; ends?: "by-time-out" } = {}) =>
+  const exec = (shape: Parameters<typeof workOf>[2], change: { parallel?: boolean; retryable?: boolean; ends?: "by-time-out" } = {}) =>
     ({ kind: "exec", work: workOf(roll, next(), shape), parallel: false, retryable: false, ends: "itself", ...change }) as const;
   const dice = roll(100);
   if (dice < 40) return ended([caller.ask(project, exec(roll(4) === 0 ? "long" : "short"), { follow: roll(3) === 0 })]);
@@ -35,7 +35,7 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
   if (dice < 70) return ended([caller.ask(project, exec("short", { retryable: true }))]);
   if (dice < 76) return ended([caller.ask(project, exec("input"))]);
   if (dice < 82) return ended([caller.ask(project, exec("long"), { cancelAfterMs: roll(2_000), follow: true })]);
-  if (dice < 84) return ended([caller.ask(project, exec("long", { ends: "by-time-out" }))]);
+  if (dice < 84) return ended([caller.ask(project, exec("endless", { ends: "by-time-out" }))]);
   if (dice < 88) {
     const [asked, key] = [exec("short"), next()];
     return ended([caller.ask(project, asked, { key }), caller.ask(project, asked, { key })]);
