@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { addCreate } from "./commands/create.ts";
 import { addDelete } from "./commands/delete.ts";
+import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
@@ -20,6 +21,7 @@ export function createProgram(context: CliContext): Command {
   addDelete(program, context);
   addRecords(program, context);
   addTokens(program, context);
+  addDoctor(program, context);
   addServers(program, context);
   return program;
 }

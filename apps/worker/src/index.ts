@@ -1,3 +1,4 @@
 export { startWorker, type Parts, type Worker } from "./compose.ts";
 export { ConfigError, readConfig, type WorkerConfig } from "./config.ts";
+export { examine, type Finding } from "./doctor.ts";
 export { createLog, runWorker } from "./run.ts";

@@ -1,3 +1,4 @@
+import { checkCluster, type ClusterCheck } from "./check.ts";
 import { differs } from "./differs.ts";
 import { KubeError } from "./errors.ts";
 import { createKubectl, labelled, paths } from "./kubectl.ts";
@@ -41,6 +42,8 @@ export type Pods = {
   observe(ref: PodRef, control: Control): Promise<PodObservation>;
   /** Deletes it, and returns once it is gone. */
   delete(ref: PodRef, control: Control): Promise<void>;
+  /** Whether pods could be made: versions, and rights that are missing. */
+  check(control: Control): Promise<ClusterCheck>;
 };
 
 /** The pods of one installation, on the cluster that `run` and `open` lead to. */
@@ -50,6 +53,7 @@ export function createPods({ run, open, kubectl: argv, installation }: PodsOptio
     create: (identity, spec, control) => create(kubectl, identity, spec, control),
     find: (key, control) => find(kubectl, { ...key, installation }, boundsOf(control)),
     all: (control) => all(kubectl, installation, boundsOf(control)),
+    check: (control) => checkCluster(kubectl, boundsOf(control)),
     delete: (ref, control) => removePod(kubectl, installation, ref, boundsOf(control)),
     async observe(ref, control) {
       const selector = `${label.managedBy}=podq,${label.installation}=${installation}`;

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containerName } from "./manifest.ts";
+import { rights } from "./check.ts";
 import { createPods } from "./pods.ts";
 import { clusterFixture } from "./testing.ts";
 import type { ClusterFixture } from "./testing.ts";
@@ -13,6 +14,21 @@ const control = { timeoutMs: 60_000 };
 let on: ClusterFixture;
 let binding: string;
 describe("rbac.yaml", () => {
+  it("grants what podq doctor asks for, and no more", () => {
+    const rule = /apiGroups: \[(.*)\]\n\s+resources: \[(.*)\]\n\s+verbs: \[(.*)\]/g;
+    const granted = [...readFileSync(role, "utf8").matchAll(rule)].map(([, group, resource, verbs]) => [
+      group!.replaceAll('"', ""),
+      resource,
+      verbs,
+    ]);
+    const asked = rights.map(({ group, resource, subresource, verbs }) => [
+      group,
+      subresource === undefined ? resource : `${resource}/${subresource}`,
+      verbs.join(", "),
+    ]);
+    expect(asked).toEqual(granted);
+  });
+
   beforeAll(async () => {
     on = await clusterFixture();
     binding = `${on.installation}-rbac`;
@@ -32,6 +48,7 @@ describe("rbac.yaml", () => {
       code: "forbidden",
       message: expect.stringContaining(limited),
     });
+    expect((await pods.check(control)).missing).toContain("create pods/exec");
 
     // Under a name of this test's own, so that two runs on one cluster do not take it from each other.
     await on.admin(["apply", "-f", "-"], readFileSync(role, "utf8").replace(/^ {2}name: podq$/m, `  name: ${binding}`));
@@ -49,6 +66,7 @@ describe("rbac.yaml", () => {
     expect(await on.pool.run([...kubectl, ...exec])).toMatchObject({ code: 0, stdout: Buffer.from("1000\n") });
     expect(await pods.observe(made, control)).toEqual(made);
     expect(await pods.find({ kind: "project", id: "limited", name: "default" }, control)).toMatchObject({ highest: 1 });
+    expect((await pods.check(control)).missing).toEqual([]);
     await expect(pods.delete(made, control)).resolves.toBeUndefined();
 
     for (const [verb, what] of [
