@@ -9,13 +9,13 @@ import { dice } from "./dice.ts";
 import { dumpJobs } from "./dump.ts";
 import { ChaosError } from "./errors.ts";
 import type { Field } from "./faults/field.ts";
-import { startFleet, type Fleet } from "./fleet.ts";
+import { startFleet } from "./fleet.ts";
 import { inject, type Done } from "./inject.ts";
-import { channelsLeft, commandsLeft, namespacesLeft, queueLeft, turnsLeft, untilNone } from "./left-over.ts";
 import { commonKinds, makePlan, partKinds } from "./plan.ts";
-import { startProducers, type Producers } from "./producers.ts";
-import { openScene, prefix, type Scene } from "./scene.ts";
-import { createCaller, type Caller } from "./work/caller.ts";
+import { startProducers } from "./producers.ts";
+import { comeToRest } from "./rest.ts";
+import { openScene, prefix } from "./scene.ts";
+import { createCaller } from "./work/caller.ts";
 import type { Event } from "./work/told.ts";
 
 /** What came of a run. `dir` has the logs of a run with violations. */
@@ -27,7 +27,6 @@ export type Scale = { workers: number; producers: number; pods: number; chains: 
 const shortTimes = { PODQ_LEASE_MS: "2000", PODQ_SWEEP_MS: "1000", PODQ_STALL_CHECK_MS: "1000" };
 const defaultLeaseMs = 10_000;
 const resources = { memory: "64Mi", cpu: "500m", memoryRequests: "10Mi", cpuRequests: "5m" };
-const goneWithinMs = 60_000;
 
 /** Runs a fleet under faults, lets it come to rest, and checks what came of it. */
 export async function chaos(command: ChaosCommand, scale: Scale, say: (line: string) => void, stop: AbortSignal): Promise<Outcome> {
@@ -77,18 +76,17 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
       return { events: told, marks, jobs: await dumpJobs(scene.db), left };
     };
     const enough = new AbortController();
-    const watching = without === undefined ? undefined : watch(snapshot, enough);
+    const watching = without === undefined ? Promise.resolve([]) : watch(snapshot, enough);
     const lanes = without === undefined ? scale.lanes : 1; // an aimed fault is to be alone
     const done = await inject(field, plan, { wanted: faults, lanes }, say, AbortSignal.any([stop, enough.signal]));
     if (stop.aborted) throw new ChaosError("not-set-up", "stopped before the end of the plan");
     say(`${done.length} faults are over, coming to rest`);
-    const left = enough.signal.aborted
-      ? []
-      : await comeToRest(scene, fleet, producers, caller, projects, snapshot, without === undefined ? goneWithinMs : 15_000);
+    const resting = { scene, fleet, producers, caller, projects, snapshot, withinMs: without === undefined ? 60_000 : 15_000 };
+    const left = enough.signal.aborted ? [] : await comeToRest(resting);
     enough.abort();
-    await watching;
+    const early = await watching;
     const history = await snapshot([...left, ...fleet.unwanted()]);
-    const violations = enough.signal.aborted && without !== undefined && left.length === 0 ? checkSoFar(history) : check(history);
+    const violations = early.length > 0 ? early : check(history);
     keep = violations.length > 0;
     return { done, history, violations, dir: scene.dir };
   } finally {
@@ -97,45 +95,22 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
   }
 }
 
-// Looks again and again, so that a run which looks for violations ends with the first.
-async function watch(snapshot: () => Promise<History>, enough: AbortController): Promise<void> {
+// Looks again and again, so that a run which looks for violations ends with the first. Of a history that goes on some parts are
+// newer than others: what is wrong in it is wrong if it is still so a little later.
+async function watch(snapshot: () => Promise<History>, enough: AbortController): Promise<Violation[]> {
+  let before = new Set<string>();
   while (!enough.signal.aborted) {
     await delay(1_000, undefined, { signal: enough.signal }).catch(() => undefined);
     const history = await snapshot().catch(() => null); // MongoDB may be away
-    if (history !== null && checkSoFar(history).length > 0) enough.abort();
+    const found = history === null ? [] : checkSoFar(history);
+    const again = found.filter(({ rule, jobs }) => before.has(`${rule} ${jobs.join(" ")}`));
+    if (again.length > 0) {
+      enough.abort();
+      return again;
+    }
+    before = new Set(found.map(({ rule, jobs }) => `${rule} ${jobs.join(" ")}`));
   }
-}
-
-// All ends are told, all pods deleted, all workers stopped; what is left then should not be.
-async function comeToRest(
-  scene: Scene,
-  fleet: Fleet,
-  producers: Producers,
-  caller: Caller,
-  projects: readonly string[],
-  snapshot: () => Promise<History>,
-  withinMs: number,
-): Promise<string[]> {
-  const left: string[] = [];
-  if (!(await producers.finish(withinMs))) left.push("callers were not told the ends of all their jobs in time");
-  const over = async (): Promise<string[]> =>
-    (
-      await scene.db
-        .collection("jobs")
-        .find({ state: { $in: ["queued", "running"] } })
-        .toArray()
-    ).map(({ _id, state }) => `job ${String(_id)} is still ${state}`);
-  left.push(...(await untilNone(over, withinMs)));
-  const { jobs } = await snapshot();
-  left.push(...(await untilNone(() => commandsLeft(new Set(jobs.flatMap(({ token }) => token ?? []))), 5_000)));
-  if (left.length > 0) return left;
-  await each(projects, async (project) => (await caller.ask(project, { kind: "delete" }))?.done);
-  left.push(...(await untilNone(async () => namespacesLeft(scene), goneWithinMs)));
-  left.push(...(await untilNone(async () => queueLeft(scene), 15_000)));
-  left.push(...(await turnsLeft(scene)));
-  left.push(...(await fleet.stop(30_000)));
-  left.push(...(await untilNone(() => channelsLeft(scene), 15_000)));
-  return left;
+  return [];
 }
 
 async function each(projects: readonly string[], work: (project: string) => Promise<unknown>): Promise<void> {
