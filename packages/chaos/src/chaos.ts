@@ -33,7 +33,7 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
   const { faults, seed, without, defaults } = command;
   const aim = without === undefined ? undefined : aims[without];
   const part = command.cluster === "real" && clusterPart() !== undefined;
-  const plan = makePlan(seed, 2 * faults, command.only ?? aim?.kinds ?? [...commonKinds, ...(part ? partKinds : [])], aim?.points);
+  const plan = makePlan(seed, 2 * faults, command.only ?? aim?.kinds ?? [...commonKinds, ...(part ? partKinds : [])], aim);
   const scene = await openScene({ PODQ_GRACE_MS: "20000", ...(defaults ? {} : shortTimes) });
   let keep = false;
   const undo: (() => Promise<unknown>)[] = [];

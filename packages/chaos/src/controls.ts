@@ -6,13 +6,13 @@ export const controls = ["turn", "head", "claim", "compare-and-set", "sweeper", 
 /** One of {@link controls}. */
 export type Control = (typeof controls)[number];
 
-/** How the faults aim at a protection: which kinds, and at which points. */
-export const aims: Record<Control, { kinds: readonly FaultKind[]; points?: readonly string[] }> = {
+/** How the faults aim at a protection: which kinds, at which points, and how long they last beyond a lease. */
+export const aims: Record<Control, { kinds: readonly FaultKind[]; points?: readonly string[]; atLeastMs?: number }> = {
   turn: { kinds: ["late-insert"] },
   head: { kinds: ["redis-promote", "worker-kill"] },
   claim: { kinds: ["worker-kill", "worker-freeze"], points: ["execs.run:before", "output.append:after"] },
   "compare-and-set": { kinds: ["worker-freeze"], points: ["jobs.end:before"] },
   sweeper: { kinds: ["redis-flush", "producer-half"] },
   lease: { kinds: ["worker-kill", "worker-failpoint"], points: ["execs.run:before", "kube.create:before", "output.append:after"] },
-  preconditions: { kinds: ["worker-freeze"], points: ["kube.delete:before"] },
+  preconditions: { kinds: ["worker-freeze"], points: ["kube.delete:before"], atLeastMs: 6_000 },
 };

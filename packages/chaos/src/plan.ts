@@ -51,7 +51,12 @@ export type Fault = { n: number; kind: FaultKind; waitMs: number; forMs: number;
 const inEachDeck: Partial<Record<FaultKind, number>> = { "worker-failpoint": 3, "worker-freeze": 2 };
 
 /** A plan of faults: the same for the same arguments, and a longer one begins like a shorter one. */
-export function makePlan(seed: number, count: number, kinds: readonly FaultKind[], atPoints: readonly string[] = points): Fault[] {
+export function makePlan(
+  seed: number,
+  count: number,
+  kinds: readonly FaultKind[],
+  { points: atPoints = points, atLeastMs = 200 }: { points?: readonly string[]; atLeastMs?: number } = {},
+): Fault[] {
   const [cards, roll] = [dice(seed, 1), dice(seed, 2)];
   const deck = kinds.flatMap((kind) => Array.from({ length: kinds.length > 4 ? (inEachDeck[kind] ?? 1) : 1 }, () => kind));
   const dealt: FaultKind[] = [];
@@ -59,7 +64,7 @@ export function makePlan(seed: number, count: number, kinds: readonly FaultKind[
   const nextPoint = { "worker-failpoint": inTurn(dice(seed, 3), atPoints), "worker-freeze": inTurn(dice(seed, 4), atPoints) };
   return dealt.slice(0, count).map((kind, n) => {
     const point = kind === "worker-failpoint" || kind === "worker-freeze" ? nextPoint[kind]() : "";
-    return { n, kind, waitMs: 100 + roll(500), forMs: 200 + roll(1_800), roll: roll(2 ** 31), point };
+    return { n, kind, waitMs: 100 + roll(500), forMs: atLeastMs + roll(1_800), roll: roll(2 ** 31), point };
   });
 }
 
