@@ -34,7 +34,7 @@ export async function comeToRest(all: Resting): Promise<string[]> {
   const { jobs } = await snapshot();
   left.push(...(await untilNone(() => commandsLeft(new Set(jobs.flatMap(({ token }) => token ?? []))), 5_000)));
   if (left.length > 0) return left;
-  await Promise.all(projects.map(async (project) => (await caller.ask(project, { kind: "delete" }))?.done));
+  await Promise.all(projects.map(async (project) => (await caller.ask(project, { kind: "delete", clears: false }))?.done));
   left.push(...(await untilNone(async () => namespacesLeft(scene), goneWithinMs)));
   left.push(...(await untilNone(async () => queueLeft(scene), 15_000)));
   left.push(...(await turnsLeft(scene)));

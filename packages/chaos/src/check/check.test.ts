@@ -166,6 +166,32 @@ describe("the checker", () => {
     expect(check({ ...twice, events: [...events("a", 10), ...events("b", 20, { retryable: true })] })).toEqual([]);
   });
 
+  it("takes a cancel for explained by a later delete that clears the line, and by no other", () => {
+    const gone = job("d", 3, { kind: "delete", token: null, stdout: "", stderr: "", exitCode: null });
+    const cancelled = swap("b", {
+      state: "cancelled",
+      error: { code: "cancelled", message: "" },
+      exitCode: null,
+      startedAtMs: null,
+      stdout: "",
+      stderr: "",
+    });
+    const quiet = without((event) => event.event === "state" || event.event === "result");
+    const rules = (clears: boolean): string[] =>
+      check({
+        ...right,
+        marks: marks("a", 1, 1.5),
+        jobs: [...cancelled, gone],
+        events: [
+          ...quiet,
+          { event: "called", ref: "d", pod, asked: { kind: "delete", clears }, key: null, atMs: 30 },
+          { event: "accepted", ref: "d", jobId: "d", atMs: 31 },
+        ],
+      }).map(({ rule }) => rule);
+    expect(rules(true)).toEqual([]);
+    expect(rules(false)).toEqual(["cause"]);
+  });
+
   it("takes a failure for explained when the pod was deleted before it", () => {
     const gone = job("d", 1.5, { kind: "delete", token: null, stdout: "", stderr: "", exitCode: null });
     const failed = swap("b", {

@@ -1,5 +1,6 @@
 // The lives of jobs: that each comes to an end, for a reason that there is, by moves that there are.
 import { isTerminal, jobStates, mayJobMove, type JobState } from "@podq/jobs";
+import type { Asked } from "../work/told.ts";
 import { callsOf, groupBy, type History, type JobRecord, type Violation } from "./history.ts";
 
 /** Accepted jobs that are not on record, and different jobs for one idempotency key. */
@@ -85,6 +86,7 @@ export function causes({ events, jobs }: History): Violation[] {
   const asked = new Map(callsOf(events).flatMap((call) => (call.jobId === null ? [] : [[call.jobId, call.asked] as const])));
   const cancelled = new Set(events.flatMap((event) => (event.event === "cancel-asked" ? [event.jobId] : [])));
   return [...groupBy(jobs, ({ podKey }) => podKey).values()].flatMap((ofPod) => {
+    const clearedUpTo = Math.max(...ofPod.filter(({ id }) => isClearing(asked.get(id))).map(({ seq }) => seq));
     let pod: "there" | "not there" | "unknown" = "not there";
     return ofPod
       .toSorted((a, b) => a.seq - b.seq)
@@ -95,11 +97,15 @@ export function causes({ events, jobs }: History): Violation[] {
         const request = asked.get(job.id);
         if (job.state === "succeeded" && !(request?.kind === "exec" && request.ends === "by-time-out")) return [];
         if (!isTerminal(job.state)) return [];
-        if (job.state === "cancelled" && (cancelled.has(job.id) || job.cancelAsked)) return [];
+        if (job.state === "cancelled" && (cancelled.has(job.id) || job.seq < clearedUpTo)) return [];
         if (job.error?.code === "timed-out" && request?.kind === "exec" && request.ends === "by-time-out") return [];
         if (job.error?.code === "pod-not-running" && before !== "there") return [];
         const message = `it is ${job.state}: ${job.error?.code ?? ""} ${job.error?.message ?? ""}; before it the pod was ${before}`;
         return [{ rule: "cause", jobs: [job.id], message }];
       });
   });
+}
+
+function isClearing(asked: Asked | undefined): boolean {
+  return asked?.kind === "delete" && asked.clears;
 }

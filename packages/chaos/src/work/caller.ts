@@ -35,8 +35,8 @@ export function createCaller(means: CallerMeans): Caller {
 
   const submit = async (pod: Pod, asked: Asked, key: string | undefined): Promise<Job> => {
     const options = { ...(key !== undefined && { idempotencyKey: key }) };
-    if (asked.kind !== "exec")
-      return asked.kind === "create" ? pod.create({ ...create, storage: "64Mi", ...options }) : pod.delete(options);
+    if (asked.kind === "create") return pod.create({ ...create, storage: "64Mi", ...options });
+    if (asked.kind === "delete") return pod.delete({ cancelPending: asked.clears, ...options });
     const { work, parallel, retryable, ends } = asked;
     return pod.exec(shellText(work, marks), {
       ...options,

@@ -41,7 +41,7 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
     return ended([caller.ask(project, asked, { key }), caller.ask(project, asked, { key })]);
   }
   if (!lifecycle || dice < 92) return ended([caller.ask(project, { kind: "create" })]);
-  const gone = await caller.ask(project, { kind: "delete" });
+  const gone = await caller.ask(project, { kind: "delete", clears: dice >= 98 });
   return ended([Promise.resolve(gone), caller.ask(project, { kind: "create" }), caller.ask(project, exec("short"))]);
 }
 

@@ -1,8 +1,9 @@
 import type { Work } from "./command.ts";
 
-/** What was asked for. `ends`: how an exec ends if nobody cancels it. */
+/** What was asked for. `clears`: a delete that cancels what is before it. `ends`: how an exec ends if nobody cancels it. */
 export type Asked =
-  | { kind: "create" | "delete" }
+  | { kind: "create" }
+  | { kind: "delete"; clears: boolean }
   | { kind: "exec"; work: Work; parallel: boolean; retryable: boolean; ends: "itself" | "by-time-out" };
 
 /** What a caller does and is told, in the order in which it happens to him. Times in ms on the machine's monotonic clock. */
