@@ -31,6 +31,7 @@ const injections: Record<FaultKind, Inject> = {
   "apiserver-restart": restartApiServer,
   "kubelet-restart": restartPart("kubelet"),
   "containerd-restart": restartPart("containerd"),
+  "sshd-restart": restartPart("sshd"),
 };
 
 // Two faults of one group would undo each other. What writes as a producer does needs MongoDB and Redis to answer it.
@@ -49,6 +50,7 @@ const groups: Partial<Record<FaultKind, string>> = {
   "apiserver-restart": "part",
   "kubelet-restart": "part",
   "containerd-restart": "part",
+  "sshd-restart": "part",
 };
 
 const tries = 3;

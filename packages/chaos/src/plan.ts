@@ -24,7 +24,7 @@ export const commonKinds = [
 ] as const;
 
 /** What only a cluster with parts of its own can have. */
-export const partKinds = ["kubelet-restart", "containerd-restart"] as const;
+export const partKinds = ["kubelet-restart", "containerd-restart", "sshd-restart"] as const;
 
 /** A kind of fault. */
 export type FaultKind = (typeof commonKinds)[number] | (typeof partKinds)[number];
