@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { startRedis } from "@podq/devstack";
+import { startMongo, startRedis } from "@podq/devstack";
 import { openStore, type Store } from "@podq/store";
 import { describe, expect, inject, it } from "vitest";
 import { connect, type Podq } from "./connect.ts";
@@ -259,6 +259,22 @@ describe("lists", () => {
     expect(listed.map(({ id }) => id)).toEqual(ids.toReversed());
     expect((await Array.fromAsync(scene.podq.jobs({ project: "a", name: "gpu" }))).map(({ id }) => id)).toEqual([ids[1]]);
     expect(await Array.fromAsync(scene.podq.jobs({ state: "lost" }))).toEqual([]);
+  });
+});
+
+describe("a MongoDB that goes away", () => {
+  it("is unavailable to whoever waits for a result, reads output, subscribes or cancels", async () => {
+    const mongo = await startMongo();
+    const mongodbUri = mongo.uri.replace("/?", "/podq?");
+    await using podq = await connect({ redisUrl: inject("services").redisUrl, mongodbUri, prefix: randomBytes(6).toString("hex") });
+    const job = await podq.pod({ project: "p" }).exec("x");
+    const heard = Promise.withResolvers<unknown>();
+    job.subscribe(() => undefined, { onError: heard.resolve });
+    const waiting = [job.result(), Array.fromAsync(job.output()), heard.promise.then((error) => Promise.reject(error as Error))];
+    const met = Promise.allSettled(waiting);
+    await mongo.kill();
+    await expect(job.cancel()).rejects.toMatchObject({ name: "PodqError", code: "unavailable" });
+    for (const outcome of await met) expect(outcome).toMatchObject({ reason: { name: "PodqError", code: "unavailable" } });
   });
 });
 

@@ -28,3 +28,8 @@ export function asPodqError(error: unknown, jobId?: string): PodqError {
     return new PodqError("unavailable", message, options);
   return new PodqError("internal", message, options);
 }
+
+/** The error as it is, or `unavailable` if it says that MongoDB was away. */
+export function readError(error: unknown): unknown {
+  return isUnreachable(error) ? asPodqError(error) : error;
+}
