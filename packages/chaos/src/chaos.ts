@@ -85,7 +85,7 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     const left = enough.signal.aborted ? [] : await comeToRest(resting);
     enough.abort();
     const early = await watching;
-    const history = await snapshot([...left, ...fleet.unwanted()]);
+    const history = await snapshot([...left, ...fleet.unwanted(), ...producers.unwanted()]);
     const violations = early.length > 0 ? early : check(history);
     keep = violations.length > 0;
     return { done, history, violations, dir: scene.dir };

@@ -10,6 +10,8 @@ export type Producers = {
   kill: (roll: number) => Promise<number>;
   /** Lets them ask for nothing more; resolves when they were told all ends, false: not within the time. */
   finish: (withinMs: number) => Promise<boolean>;
+  /** Ends of producers that nobody wanted. */
+  unwanted: () => readonly string[];
   /** Ends all at once. */
   end: () => Promise<void>;
 };
@@ -24,6 +26,7 @@ export async function startProducers(
   heard: (event: Event) => void,
 ): Promise<Producers> {
   const seats: Seat[] = [];
+  const unwanted: string[] = [];
   let generation = 0;
 
   const fill = async (seat: number): Promise<void> => {
@@ -44,6 +47,10 @@ export async function startProducers(
       hear,
     );
     closeSync(log);
+    void child.exited.then((how) => {
+      if (how !== 0 && how !== "SIGKILL") unwanted.push(`producer ${number} ended with ${how}; its log says why`);
+      told.resolve();
+    });
     seats[seat] = { child, open, told: told.promise };
   };
   await Promise.all(Array.from({ length: count }, async (_, seat) => fill(seat)));
@@ -58,6 +65,7 @@ export async function startProducers(
       await fill(seat);
       return left;
     },
+    unwanted: () => unwanted,
     async end() {
       for (const { child } of seats) child.signal("SIGKILL");
       await Promise.all(seats.map(async ({ child }) => child.exited));

@@ -37,7 +37,7 @@ export function addEventRoutes(app: App, context: Context): void {
       const seen = lastSeen(request.headers);
       const first = await jobOf(context, request.caller, id);
       if (isTerminal(first.state) && seen !== undefined && seen >= first.version) return reply.code(204).send(null) as never;
-      const gone = closed(request.raw);
+      const gone = closed(reply);
       const watch = await watchJob(listener, id);
       const read = async (): Promise<Followed> => {
         const job = await jobOf(context, request.caller, id);
@@ -61,7 +61,7 @@ export function addEventRoutes(app: App, context: Context): void {
         return { version: pod.version, history: pod.history, snapshot: toPodRecord(pod), over: false };
       };
       await read();
-      const gone = closed(request.raw);
+      const gone = closed(reply);
       const next = async (): Promise<void> => delay(podPollMs, undefined, { signal: gone });
       reply.type("text/event-stream").header("cache-control", "no-store");
       return reply.send(stream(follow(read, next, () => undefined, lastSeen(request.headers), gone)) as never) as never;

@@ -2,6 +2,7 @@ import { jobHandle, toJobStatus, watchJob, type Context } from "@podq/client/han
 import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Readable } from "node:stream";
+import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { demandScope, reaches, type Caller } from "../access.ts";
 import { ApiError } from "../problem.ts";
@@ -73,12 +74,12 @@ export function addJobRoutes(app: App, context: Context): void {
         response: { 200: jobWithResultWire, ...anyProblem },
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { id } = request.params;
       let job = await jobOf(context, request.caller, id);
       const { wait } = request.query;
       if (wait !== undefined && !isTerminal(job.state)) {
-        const over = AbortSignal.any([AbortSignal.timeout(wait), closed(request.raw)]);
+        const over = AbortSignal.any([AbortSignal.timeout(wait), closed(reply)]);
         const watch = await watchJob(listener, id);
         try {
           for (job = await jobOf(context, request.caller, id); !isTerminal(job.state); job = await jobOf(context, request.caller, id))
@@ -175,9 +176,9 @@ export function addJobRoutes(app: App, context: Context): void {
   );
 }
 
-/** Aborts when the caller has gone. */
-export function closed(raw: import("node:http").IncomingMessage): AbortSignal {
+/** Aborts when the caller has gone, or has his answer. */
+export function closed({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController();
-  raw.socket.once("close", () => gone.abort(new Error("the caller has gone")));
+  raw.once("close", () => gone.abort(new Error("the caller has gone")));
   return gone.signal;
 }

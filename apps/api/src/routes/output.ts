@@ -29,7 +29,7 @@ export function addOutputRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const { stream, from, stdout, stderr, follow } = request.query;
       const { _id: id } = await jobOf(context, request.caller, request.params.id);
-      const signal = closed(request.raw);
+      const signal = closed(reply);
       // The stream that was not asked for is begun beyond its end.
       const begin = stream === undefined ? { stdout, stderr } : { stdout: Infinity, stderr: Infinity, [stream]: from };
       const pieces = jobHandle(context, id).output({ from: begin, follow, signal });

@@ -51,15 +51,16 @@ export function createCaller(means: CallerMeans): Caller {
   };
 
   const follow = async (job: Job, listener: string, live: boolean): Promise<void> => {
-    const told = job.subscribe(({ state, version }) =>
-      tell({ event: "state", jobId: job.id, listener, state, version, atMs: monotonicMs() }),
+    const told = job.subscribe(
+      ({ state, version }) => tell({ event: "state", jobId: job.id, listener, state, version, atMs: monotonicMs() }),
+      { onError: () => undefined }, // it ends with the way to MongoDB; the result will be told
     );
     const output = live ? readLive(job, stop).then((bytes) => bytes && tell({ event: "output", jobId: job.id, ...bytes })) : undefined;
     const result = await untilTold(async () => resultOf(job), stop);
     if (result !== null) tell({ event: "result", jobId: job.id, atMs: monotonicMs(), result });
     await output;
     if (result === null) told.stop();
-    await told.done.catch(() => undefined); // it ends with the way to MongoDB; the result was told
+    await told.done;
   };
 
   return {
