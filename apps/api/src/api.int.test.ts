@@ -1,3 +1,4 @@
+import { Agent, get } from "node:http";
 import { describe, expect, it } from "vitest";
 import { openScene, type Scene } from "./testing.ts";
 
@@ -28,6 +29,26 @@ describe("over HTTP", () => {
     expect(listed.body).toMatchObject({ items: [{ id }], next: expect.any(String) as string });
     const rest = await scene.ask("GET", `/v1/jobs?owner=project/p1&cursor=${String(listed.body.next)}`);
     expect(rest.body).toMatchObject({ items: [{ id: created.body.id, state: "cancelled" }], next: null });
+  });
+
+  it("many waits on one connection leave nothing behind", async () => {
+    await using scene = await openScene();
+    const id = await exec(scene);
+    const warnings: Error[] = [];
+    const heard = (warning: Error): unknown => warnings.push(warning);
+    process.on("warning", heard);
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+    const ask = async (): Promise<number | undefined> => {
+      const answer = Promise.withResolvers<number | undefined>();
+      get(`${scene.url}/v1/jobs/${id}/output`, { agent }, (response) =>
+        response.resume().once("end", () => answer.resolve(response.statusCode)),
+      );
+      return answer.promise;
+    };
+    for (let n = 0; n < 20; n += 1) expect(await ask()).toBe(200);
+    agent.destroy();
+    process.off("warning", heard);
+    expect(warnings).toEqual([]);
   });
 
   it("the same request under one key is one job, and another one a conflict", async () => {
