@@ -102,7 +102,7 @@ export function jobHandle<K extends Kind>(context: Context, id: string): Job<K> 
     },
     output: (options) => readOutput(store, listener, id, options),
     async cancel({ reason = "cancelled by its caller" } = {}) {
-      const job = await line.cancel(id, reason);
+      const job = await line.cancel(id, reason).catch((error: unknown) => Promise.reject(asPodqError(error)));
       if (job === null) throw notFound(id);
       return toStatus(job);
     },

@@ -1,6 +1,7 @@
 import { isTerminal } from "@podq/jobs";
 import type { Listener } from "@podq/queue";
 import type { JobDocument, Store, Stream } from "@podq/store";
+import { readError } from "./errors.ts";
 import { notFound } from "./result.ts";
 import { watchJob } from "./watch.ts";
 
@@ -28,7 +29,7 @@ export type OutputOptions = {
 const streams = ["stdout", "stderr"] as const;
 const readBytes = 1_048_576;
 
-/** Reads a job's output, each stream in order, and follows it live until the job has ended. Throws PodqError `not-found`. */
+/** Reads a job's output, each stream in order, and follows it live until the job has ended. Throws PodqError `not-found`, `unavailable`. */
 export async function* readOutput(
   store: Store,
   listener: Listener,
@@ -61,6 +62,8 @@ export async function* readOutput(
       if (!follow || isTerminal(job.state)) return;
       await watch.next(signal);
     }
+  } catch (error) {
+    throw readError(error);
   } finally {
     watch.stop();
   }

@@ -1,7 +1,7 @@
 import { isTerminal, type Code, type ExecRecord, type Kind } from "@podq/jobs";
 import type { Listener } from "@podq/queue";
 import type { JobDocument, PodRecord, Store, Stream } from "@podq/store";
-import { PodqError } from "./errors.ts";
+import { PodqError, readError } from "./errors.ts";
 import type { JobStatus } from "./status.ts";
 import { watchJob } from "./watch.ts";
 
@@ -73,7 +73,7 @@ const transient: ReadonlySet<Code> = new Set<Code>([
   "internal",
 ]);
 
-/** Waits for a job's end and gives its result. Throws JobError, PodqError `not-found`, or the signal's reason; the job goes on then. */
+/** Waits for a job's end and gives its result. Throws JobError, PodqError `not-found`, `unavailable`, or the signal's reason; the job goes on then. */
 export async function waitForResult(store: Store, listener: Listener, jobId: string, signal?: AbortSignal): Promise<ResultOf<Kind>> {
   const watch = await watchJob(listener, jobId);
   try {
@@ -83,6 +83,8 @@ export async function waitForResult(store: Store, listener: Listener, jobId: str
       if (isTerminal(job.state)) return await resultOf(store, job);
       await watch.next(signal);
     }
+  } catch (error) {
+    throw readError(error);
   } finally {
     watch.stop();
   }
