@@ -77,8 +77,9 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     };
     const enough = new AbortController();
     const watching = without === undefined ? Promise.resolve([]) : watch(snapshot, enough);
-    const lanes = without === undefined ? scale.lanes : 1; // an aimed fault is to be alone
-    const done = await inject(field, plan, { wanted: faults, lanes }, say, AbortSignal.any([stop, enough.signal]));
+    // An aimed fault is to be alone, and what it was aimed at may have stopped for good.
+    const pace = without === undefined ? { wanted: faults, lanes: scale.lanes, patience: 10 } : { wanted: faults, lanes: 1, patience: 2 };
+    const done = await inject(field, plan, pace, say, AbortSignal.any([stop, enough.signal]));
     if (stop.aborted) throw new ChaosError("not-set-up", "stopped before the end of the plan");
     say(`${done.length} faults are over, coming to rest`);
     const resting = { scene, fleet, producers, caller, projects, snapshot, withinMs: without === undefined ? 60_000 : 15_000 };

@@ -53,56 +53,56 @@ const groups: Partial<Record<FaultKind, string>> = {
   "sshd-restart": "part",
 };
 
-const tries = 3;
+const tries = 2;
 
-/**
- * Injects faults of a plan, up to `lanes` at once, until the effect of as many as are wanted was seen, the plan is at its end, or
- * the signal aborts. Returns those whose effect was seen.
- */
+/** `wanted` effects seen, up to `lanes` faults at once; `patience`: so many in a row of which nothing was seen, and there is nothing left to hit. */
+type Pace = { wanted: number; lanes: number; patience: number };
+
+/** Injects faults of a plan until as many as are wanted were seen, nothing is left to hit, or the signal aborts. Returns those that were seen. */
 export async function inject(
   field: Field,
   plan: readonly Fault[],
-  { wanted, lanes }: { wanted: number; lanes: number },
+  { wanted, lanes, patience }: Pace,
   say: (line: string) => void,
   stop: AbortSignal,
 ): Promise<Done[]> {
   const done: Done[] = [];
   const left = [...plan];
   const busy = new Set<string>();
+  let unseen = 0;
+  const isOver = (): boolean => left.length === 0 || stop.aborted || done.length >= wanted || unseen >= patience;
 
-  let underWay = 0;
+  const attempt = async (fault: Fault): Promise<boolean> => {
+    const from = new Date();
+    const seen = await injections[fault.kind](field, fault).catch((error: unknown) => {
+      say(`#${fault.n} ${fault.kind}: ${String(error)}`);
+      return null;
+    });
+    if (seen === null) return false;
+    say(`#${fault.n} ${fault.kind}: ${seen.what}`);
+    done.push({ fault, from, to: new Date(), what: seen.what, worker: seen.worker ?? null });
+    return true;
+  };
 
   const lane = async (): Promise<void> => {
-    while (left.length > 0 && !stop.aborted && done.length < wanted) {
-      if (done.length + underWay >= wanted) {
-        await delay(20); // one that is under way may not be seen
-        continue;
-      }
-      const at = left.findIndex(({ kind }) => !busy.has(groups[kind] ?? kind));
-      if (at === -1) {
+    while (!isOver()) {
+      // As many as are wanted may be under way; one of them may not be seen.
+      const at = done.length + busy.size >= wanted ? -1 : left.findIndex(({ kind }) => !busy.has(groups[kind] ?? kind));
+      const [fault] = at === -1 ? [] : left.splice(at, 1);
+      if (fault === undefined) {
         await delay(20);
         continue;
       }
-      const [fault] = left.splice(at, 1) as [Fault];
       const group = groups[fault.kind] ?? fault.kind;
       busy.add(group);
-      underWay += 1;
       await delay(fault.waitMs, undefined, { signal: stop }).catch(() => undefined);
-      for (let n = 0; n < tries && !stop.aborted; n++) {
-        const from = new Date();
-        const seen = await injections[fault.kind](field, fault).catch((error: unknown) => {
-          say(`#${fault.n} ${fault.kind}: ${String(error)}`);
-          return null;
-        });
-        if (seen !== null) {
-          say(`#${fault.n} ${fault.kind}: ${seen.what}`);
-          done.push({ fault, from, to: new Date(), what: seen.what, worker: seen.worker ?? null });
-          break;
-        }
-        await delay(300);
+      let seen = false;
+      for (let n = 0; n < tries && !seen && !stop.aborted; n++) {
+        seen = await attempt(fault);
+        if (!seen) await delay(300);
       }
+      unseen = seen ? 0 : unseen + 1;
       busy.delete(group);
-      underWay -= 1;
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
