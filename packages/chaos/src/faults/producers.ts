@@ -32,8 +32,9 @@ export const halfEnqueue: Inject = async (field, { n, roll }) => {
  * line is before it, so every look says that it may run. Only the turn keeps the two apart.
  */
 export const lateInsert: Inject = async (field, { n, roll }) => {
-  const { scene, fleet, projects } = field;
-  const project = projects[roll % projects.length]!;
+  const { scene, fleet } = field;
+  const project = await idlest(field, roll);
+  if (project === undefined) return null;
   return withStore(scene, async (store) => {
     const dispatcher = createDispatcher(await connectRedis(scene.redis.url, "caller"), prefix);
     const hidden = new Set<string>();
@@ -46,7 +47,7 @@ export const lateInsert: Inject = async (field, { n, roll }) => {
         const second = await insert(field, store, `late${n}b`, project, roll + 1);
         const job = await store.jobs.get(second.id);
         if (job !== null) await line.dispatch(job, false);
-        const until = performance.now() + 6_000;
+        const until = performance.now() + 8_000;
         for (; performance.now() < until; await delay(20)) if ((await store.jobs.get(second.id))?.state !== "queued") return second.id;
         return null;
       });
@@ -61,6 +62,21 @@ export const lateInsert: Inject = async (field, { n, roll }) => {
     }
   });
 };
+
+// The one whose pod runs and has least to do.
+async function idlest({ scene, projects }: Field, roll: number): Promise<string | undefined> {
+  const unfinished = await scene.db
+    .collection("jobs")
+    .find({ state: { $in: ["queued", "running"] } }, { projection: { podKey: 1 } })
+    .toArray();
+  const running = (await scene.db.collection("pods").distinct("_id", { status: "running" })).map(String);
+  const load = ({ key }: { key: string }): number => unfinished.filter(({ podKey }) => podKey === key).length;
+  const from = roll % projects.length;
+  return [...projects.slice(from), ...projects.slice(0, from)]
+    .map((project) => ({ project, key: `project/${project}/default` }))
+    .filter(({ key }) => running.includes(key))
+    .toSorted((a, b) => load(a) - load(b))[0]?.project;
+}
 
 type Store = Awaited<ReturnType<typeof openStore>>;
 
