@@ -95,7 +95,7 @@ it("namespaces of generations that are on record as gone are deleted, and no oth
     };
     await expect.poll(left, { timeout: 60_000, interval: 200 }).toEqual(stay.map(({ namespace }) => `namespace/${namespace}`).toSorted());
   } finally {
-    await sweeper.stop();
+    sweeper.stop();
     await cluster.kubectl(["delete", "namespaces", "--selector", `podq.dev/installation=${other}`, "--wait=false"]);
   }
 });

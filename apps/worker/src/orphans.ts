@@ -19,10 +19,9 @@ const goneWithinMs = 60_000;
  * Deletes the namespaces of generations that the record says are gone: what a late worker made after its pod was deleted, or a
  * failed delete left behind a newer generation. Only of this installation, by uid; what has no record is left to be adopted.
  */
-export function startOrphanSweeper({ store, pods, worker, everyMs, log }: OrphanOptions): { stop: () => Promise<void> } {
+export function startOrphanSweeper({ store, pods, worker, everyMs, log }: OrphanOptions): { stop: () => void } {
   const stop = new AbortController();
   const { signal } = stop;
-  let running = Promise.resolve();
 
   const sweep = async (): Promise<void> => {
     if (!(await store.leases.take("orphans", worker, 3 * everyMs))) return;
@@ -39,20 +38,18 @@ export function startOrphanSweeper({ store, pods, worker, everyMs, log }: Orphan
   const timer = setInterval(() => {
     if (busy) return;
     busy = true;
-    running = sweep()
-      .catch(
-        (error: unknown) =>
-          signal.aborted || log.warn({ err: error }, "a look for namespaces without a pod failed; the next one is due soon"),
-      )
-      .then(() => undefined)
+    sweep()
+      .catch((error: unknown) => {
+        if (!signal.aborted) log.warn({ err: error }, "a look for namespaces without a pod failed; the next one is due soon");
+      })
       .finally(() => (busy = false));
   }, everyMs);
 
   return {
-    async stop() {
+    // Not waited for: a kubectl that hangs is no reason to hand over jobs any later.
+    stop() {
       stop.abort();
       clearInterval(timer);
-      await running;
     },
   };
 }
