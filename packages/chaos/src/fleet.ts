@@ -1,5 +1,6 @@
 import { closeSync, openSync } from "node:fs";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Db } from "mongodb";
 import { startChild, type Child } from "./child.ts";
 import type { Control } from "./controls.ts";
@@ -21,8 +22,8 @@ export type Fleet = {
   members: () => Member[];
   /** Resolves with the member that comes to the point next and does as told there; undefined: none did in time. */
   arm: (point: string, signal: "SIGKILL" | "SIGSTOP", withinMs: number) => Promise<Member | undefined>;
-  /** Makes all workers overlook these jobs; resolves when they do. New ones do from their start. */
-  hide: (ids: readonly string[]) => Promise<void>;
+  /** Makes all workers overlook these jobs, new ones from their start. False: one of them did not say that it does. */
+  hide: (ids: readonly string[]) => Promise<boolean>;
   /** How many jobs each has by the record. */
   held: () => Promise<{ member: Member; jobs: string[] }[]>;
   /** Ends of workers that nobody wanted. */
@@ -32,6 +33,16 @@ export type Fleet = {
   /** Ends all at once. */
   kill: () => Promise<void>;
 };
+
+const hideWithinMs = 15_000; // one that is paused says it when it goes on
+
+// It stops itself just after it has said so.
+async function wakeLate({ child }: Member): Promise<void> {
+  for (let n = 0; n < 20; n++) {
+    await delay(50);
+    child.signal("SIGCONT");
+  }
+}
 
 /** Starts a fleet. */
 export async function startFleet(
@@ -86,26 +97,30 @@ export async function startFleet(
     async arm(point, signal, withinMs) {
       const { promise, resolve } = Promise.withResolvers<Member | undefined>();
       const asked = members();
+      let over = false;
       for (const member of asked)
         member.atPoint.set(point, () => {
-          member.atPoint.clear();
           if (signal === "SIGKILL") member.leaving = "SIGKILL";
+          else if (over) void wakeLate(member);
           else member.paused = true;
           resolve(member);
         });
       order({ arm: point, signal }, asked);
       const timer = setTimeout(() => resolve(undefined), withinMs);
       const first = await promise;
+      over = true;
       clearTimeout(timer);
       order({ disarm: point }, asked);
       return first;
     },
     async hide(ids) {
       hidden = ids;
-      order({ hide: [...ids] });
-      const until = performance.now() + 3_000;
-      while (members().some(({ hides }) => hides !== ids.length) && performance.now() < until)
-        await new Promise((resolve) => setTimeout(resolve, 10));
+      const all = slots.filter((one) => one !== undefined);
+      order({ hide: [...ids] }, all);
+      const until = performance.now() + hideWithinMs;
+      const missing = (): boolean => all.some((member) => slots[member.slot] === member && member.hides !== ids.length);
+      while (missing() && performance.now() < until) await delay(10);
+      return !missing();
     },
     async held() {
       const jobs = await db

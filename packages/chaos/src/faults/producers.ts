@@ -42,20 +42,20 @@ export const lateInsert: Inject = async (field, { n, roll }) => {
     const id = randomUUID();
     try {
       hidden.add(id);
-      await fleet.hide([id]);
+      if (!(await fleet.hide([id]))) return null;
       const first = await insert(field, store, `late${n}a`, project, roll, id, async () => {
         const second = await insert(field, store, `late${n}b`, project, roll + 1);
         const job = await store.jobs.get(second.id);
         if (job !== null) await line.dispatch(job, false);
-        const until = performance.now() + 8_000;
-        for (; performance.now() < until; await delay(20)) if ((await store.jobs.get(second.id))?.state !== "queued") return second.id;
-        return null;
+        const ran = await isRunning(store, second.id);
+        // Everybody sees it from here on; before that its enqueue has not returned.
+        hidden.clear();
+        const seen = await fleet.hide([]);
+        return { met: ran && seen ? second.id : null, accepted: seen };
       });
-      hidden.clear();
-      await fleet.hide([]);
       const job = await store.jobs.get(id);
       if (job !== null) await line.dispatch(job, false);
-      return first.between === null ? null : { what: `job ${id} became visible when ${first.between} behind it ran already` };
+      return first.met === null ? null : { what: `job ${id} became visible when ${first.met} behind it ran already` };
     } finally {
       await fleet.hide([]);
       await dispatcher.close();
@@ -89,6 +89,12 @@ async function withStore<T>({ mongo }: Scene, work: (store: Store) => Promise<T>
   }
 }
 
+async function isRunning(store: Store, id: string): Promise<boolean> {
+  const until = performance.now() + 8_000;
+  for (; performance.now() < until; await delay(20)) if ((await store.jobs.get(id))?.state !== "queued") return true;
+  return false;
+}
+
 // The first of the two writes of an enqueue; `between` happens before it returns.
 async function insert(
   { scene, tell }: Pick<Field, "scene" | "tell">,
@@ -97,8 +103,8 @@ async function insert(
   project: string,
   seed: number,
   id: string = randomUUID(),
-  between: () => Promise<string | null> = async () => null,
-): Promise<{ id: string; between: string | null }> {
+  between = async (): Promise<{ met: string | null; accepted: boolean }> => ({ met: null, accepted: true }),
+): Promise<{ id: string; met: string | null }> {
   const ref = `${name}-${id.slice(0, 8)}`;
   const work = { ...workOf(dice(seed), ref, "short"), lines: 10, pauseMs: 100 };
   const asked: Asked = { kind: "exec", work, parallel: false, retryable: false, ends: "itself" };
@@ -106,7 +112,7 @@ async function insert(
   const request = parseRequest("exec", { owner: { project }, params, labels: { chaos: work.token } });
   tell({ event: "called", ref, pod: `project/${project}/default`, asked, key: null, atMs: monotonicMs() });
   await store.jobs.insert(id, request);
-  const met = await between();
-  tell({ event: "accepted", ref, jobId: id, atMs: monotonicMs() });
-  return { id, between: met };
+  const { met, accepted } = await between();
+  if (accepted) tell({ event: "accepted", ref, jobId: id, atMs: monotonicMs() });
+  return { id, met };
 }
