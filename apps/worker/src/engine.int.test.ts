@@ -82,6 +82,53 @@ describe("the line", () => {
     expect(most).toBeGreaterThan(1);
   });
 
+  it("goes on behind one that was cancelled while it waited", async () => {
+    await using bench = await openBench();
+    const gate = Promise.withResolvers<void>();
+    await bench.work(
+      async () => {
+        await gate.promise;
+        return done;
+      },
+      { sweepMs: 600_000 },
+    );
+    const pod = bench.podq.pod({ project: "p" });
+    const jobs: Job[] = [];
+    for (let n = 0; n < 3; n++) jobs.push(await pod.exec("x"));
+    await expect.poll(async () => (await jobs[0]!.status()).state).toBe("running");
+    await jobs[1]!.cancel();
+    gate.resolve();
+    await ended(jobs);
+    expect((await jobs[2]!.status()).state).toBe("succeeded");
+  });
+
+  it("keeps jobs apart that were enqueued at the same moment on an idle pod", async () => {
+    await using bench = await openBench();
+    const seen = witness();
+    await bench.work(seen.handler(5));
+    const pod = bench.podq.pod({ project: "p" });
+    await ended(await Promise.all(Array.from({ length: 6 }, async () => pod.exec("x"))));
+    expect(seen.order).toHaveLength(6);
+    expect(seen.overlaps()).toBe(0);
+  });
+
+  it("waits for the record of a job that was announced before it was written", async () => {
+    await using bench = await openBench();
+    const seen = witness();
+    await bench.work(seen.handler(0), { sweepMs: 600_000 });
+    const redis = new Redis(bench.redisUrl, { maxRetriesPerRequest: null });
+    const queue = new Queue("podq", { connection: redis, prefix: bench.prefix });
+    const [id, owner] = ["announced", { project: "p" }];
+    await queue.add("exec", { v: 1, jobId: id, owner, name: "default", free: true }, { jobId: id });
+    await expect.poll(async () => queue.getJobState(id)).toBe("delayed");
+    expect(seen.order).toEqual([]);
+    await bench.store.jobs.insert(id, parseRequest("exec", { owner, params: { command: "x" } }));
+    await ended([bench.podq.job(id)]);
+    expect(seen.order).toEqual([id]);
+    await queue.close();
+    redis.disconnect();
+  });
+
   it("brings every job to its end, in order and once, when Redis loses everything", async () => {
     await using bench = await openBench();
     const seen = witness();

@@ -1,12 +1,12 @@
 import { isTerminal } from "@podq/jobs";
 import { cancelsPending, type Line } from "@podq/client/line";
 import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
-import type { JobDocument, PodDocument, Store, Target } from "@podq/store";
+import type { JobDocument, LineEntry, PodDocument, Store, Target } from "@podq/store";
 import type { Logger } from "pino";
 import type { Hold, Leases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
 import { ended, failureOf, outcomeOf, type Outcome } from "./outcome.ts";
-import { recordDelivery } from "./record.ts";
+import { recordDelivery, type Found } from "./record.ts";
 
 /** One attempt at a job, as its handler sees it. */
 export type Attempt = { job: JobDocument; pod: PodDocument | null; hold: Hold; log: Logger };
@@ -27,32 +27,40 @@ export type Executor = {
   observer?: Pick<Observer, "attempt"> | undefined;
 };
 
+// A job may be announced before its record can be read. Its producer gives up after 15 s; these waits come to 25 s.
+const waitsForRecord = 9;
+const firstWaitMs = 50;
+
 /** One job's life: found -> its turn -> claimed -> worked on -> its end saved -> told -> the next woken. */
 export async function execute(executor: Executor, delivery: Delivery): Promise<Disposition> {
-  const { store, line, worker, leaseMs } = executor;
-  const recorded = await recordDelivery(store, executor.consumer(), delivery);
+  const recorded = await recordDelivery(executor.store, executor.consumer(), delivery);
   if (recorded.kind === "none") {
     executor.log.warn({ dispatchId: delivery.dispatchId, ...recorded.summary }, "refused");
     return { kind: "done", value: recorded.summary };
   }
-  const { job } = recorded;
-  if (isTerminal(job.state)) return { kind: "done", value: summaryOf(job) };
-  // One that runs has its turn already, wherever it stands in line: whether it may be taken over is for the claim to say.
-  if (job.state === "queued" && !(await line.mayRun(job))) return waitInLine(executor, job);
+  return runInTurn(executor, recorded, delivery.starts);
+}
 
-  const pod = await store.pods.get(job.podKey); // after the look at the line: what earlier jobs did to the pod is in it
-  const claimed = await store.jobs.claim(job, worker, leaseMs, targetOf(job, pod));
-  if (claimed === null) return unclaimed(executor, job._id);
-  const log = executor.log.child({ job: job._id, kind: job.kind, pod: job.podKey, attempt: claimed.attempt });
+async function runInTurn(executor: Executor, found: Found, starts: number): Promise<Disposition> {
+  const { mayRun, next } = found.free ? { mayRun: true, next: null } : await executor.store.jobs.turn(found.podKey, found.id);
+  return mayRun ? run(executor, found, starts, next) : notItsTurn(executor, found, starts);
+}
+
+async function run(executor: Executor, { id, podKey, free }: Found, starts: number, next: LineEntry | null): Promise<Disposition> {
+  const { store, line, worker, leaseMs } = executor;
+  const pod = await store.pods.get(podKey); // after the look at the line: what earlier jobs did to the pod is in it
+  const job = await store.jobs.claim({ _id: id, podKey }, worker, leaseMs, targetIn(pod));
+  if (job === null) return free ? runInTurn(executor, { id, podKey, free: false }, starts) : unclaimed(executor, id);
+  const log = executor.log.child({ job: id, kind: job.kind, pod: podKey, attempt: job.attempt });
   log.info("attempt begins");
-  void line.nudge(job._id); // never rejects; nobody's result waits for it
+  void line.nudge(id); // never rejects; nobody's result waits for it
 
-  const observed = executor.observer?.attempt(claimed);
-  const hold = executor.leases.hold({ id: job._id, attempt: claimed.attempt }, claimed);
+  const observed = executor.observer?.attempt(job);
+  const hold = executor.leases.hold({ id, attempt: job.attempt }, job);
   try {
-    const outcome = await attempt(executor, { job: claimed, pod, hold, log });
+    const outcome = await attempt(executor, { job, pod, hold, log });
     observed?.(outcome);
-    return await settle(executor, claimed, hold, outcome, log);
+    return await settle(executor, { job, hold, log, next }, outcome);
   } finally {
     hold.drop();
   }
@@ -76,24 +84,27 @@ async function attempt(executor: Executor, work: Attempt): Promise<Outcome> {
   }
 }
 
-async function settle(executor: Executor, job: JobDocument, hold: Hold, outcome: Outcome, log: Logger): Promise<Disposition> {
+type Held = Pick<Attempt, "job" | "hold" | "log"> & { next: LineEntry | null };
+
+async function settle(executor: Executor, held: Held, outcome: Outcome): Promise<Disposition> {
   const { store, line } = executor;
+  const { job, hold, log, next } = held;
   const saved = hold.lost ? null : await save(store, hold, outcome);
   if (saved === null && outcome.kind === "retry" && !hold.lost) {
     // The one thing that makes a retry impossible while the attempt holds: a cancel came.
-    return settle(executor, job, hold, ended("cancelled", { code: "cancelled", message: "cancelled when it was to be tried again" }), log);
+    return settle(executor, held, ended("cancelled", { code: "cancelled", message: "cancelled when it was to be tried again" }));
   }
   if (saved === null) {
     log.warn("this attempt is over; another worker has the job");
     return unclaimed(executor, job._id);
   }
   log.info({ state: saved.state, code: saved.error?.code, outcome: outcome.kind }, "attempt ends");
-  await line.nudge(job._id);
+  void line.nudge(job._id, isTerminal(saved.state));
   if (outcome.kind === "release") return { kind: "handover" };
   if (outcome.kind === "retry")
     return { kind: "park", forMs: outcome.delayMs, lookAgain: async () => (await store.jobs.get(job._id))?.cancel != null };
   if (job.stdinBytes !== null) await store.input.remove(job._id);
-  await line.wakeNext(job.podKey);
+  await (next === null ? line.wakeNext(job.podKey) : line.wake(next));
   return { kind: "done", value: summaryOf(saved) };
 }
 
@@ -110,7 +121,18 @@ async function save(store: Store, { claim }: Hold, outcome: Outcome): Promise<Jo
   }
 }
 
-async function waitInLine({ line, store }: Executor, job: JobDocument): Promise<Disposition> {
+// It is over, or waits for others, or is not there yet; whoever woke it may have taken it for the next.
+async function notItsTurn(executor: Executor, { id, podKey }: Found, starts: number): Promise<Disposition> {
+  const { line, store } = executor;
+  const job = await store.jobs.get(id);
+  if (job === null && starts <= waitsForRecord)
+    return { kind: "park", forMs: firstWaitMs * 2 ** (starts - 1), lookAgain: async () => (await store.jobs.get(id)) !== null };
+  if (job === null) return { kind: "done", value: noRecord(id) };
+  if (job.podKey !== podKey) return runInTurn(executor, { id, podKey: job.podKey, free: false }, starts);
+  // One that runs has its turn already, wherever it stands in line: whether it may be taken over is for the claim to say.
+  if (job.state === "running") return run(executor, { id, podKey, free: false }, starts, null);
+  await line.wakeNext(podKey);
+  if (isTerminal(job.state)) return { kind: "done", value: summaryOf(job) };
   if (cancelsPending(job)) {
     const reason = `job ${job._id} deletes the pod and cancels what is before it`;
     await Promise.all((await store.jobs.pending(job)).map(async ({ _id }) => line.cancel(_id, reason)));
@@ -122,7 +144,7 @@ async function waitInLine({ line, store }: Executor, job: JobDocument): Promise<
 async function unclaimed({ store, line }: Executor, id: string): Promise<Disposition> {
   await Promise.all((await store.jobs.expire(1, id)).map(async (job) => line.expired(job)));
   const job = await store.jobs.get(id);
-  if (job === null) return { kind: "done", value: { jobId: id, state: "failed", code: "not-found" } };
+  if (job === null) return { kind: "done", value: noRecord(id) };
   if (isTerminal(job.state)) return { kind: "done", value: summaryOf(job) };
   const until = job.state === "running" ? job.leaseUntil : job.notBefore;
   const forMs = Math.max(100, (until?.getTime() ?? 0) - Date.now() + 50);
@@ -130,9 +152,13 @@ async function unclaimed({ store, line }: Executor, id: string): Promise<Disposi
   return { kind: "park", forMs: Math.min(forMs, 60_000), lookAgain: async () => ((await store.jobs.get(id))?.version ?? seen) !== seen };
 }
 
-function targetOf(job: JobDocument, pod: PodDocument | null): Target | null {
-  if (job.kind !== "exec" || pod === null || pod.podName === null || pod.podUid === null || pod.status !== "running") return null;
+function targetIn(pod: PodDocument | null): Target | null {
+  if (pod === null || pod.podName === null || pod.podUid === null || pod.status !== "running") return null;
   return { podName: pod.podName, podUid: pod.podUid };
+}
+
+function noRecord(jobId: string): Summary {
+  return { jobId, state: "failed", code: "not-found", message: "it has no record, or none any more; it was not run" };
 }
 
 function summaryOf(job: JobDocument): Summary {

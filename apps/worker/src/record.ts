@@ -1,14 +1,23 @@
 import { createHash } from "node:crypto";
-import { isKind, parseRequest, podKey, RequestError, type Code, type JobRequest } from "@podq/jobs";
+import { isKind, ownerSchema, parseRequest, podKey, podNameSchema, RequestError, type Code, type JobRequest } from "@podq/jobs";
 import type { Consumer, Delivery, DispatchData, Summary } from "@podq/queue";
 import { StoreError, type JobDocument, type Store } from "@podq/store";
 import { z } from "zod";
 
-/** What a delivery turned out to be: a job that is accepted, or one that never will be. */
-export type Recorded = { kind: "job"; job: JobDocument } | { kind: "none"; summary: Summary };
+/** What a delivery turned out to be: a job of a pod, which `free` says need not look at the line, or one that never will be one. */
+export type Recorded = ({ kind: "job" } & Found) | { kind: "none"; summary: Summary };
+
+/** Which job it is. */
+export type Found = { id: string; podKey: string; free: boolean };
 
 const plainId = /^[A-Za-z0-9._-]{1,64}$/;
-const ours = z.looseObject({ v: z.literal(1), jobId: z.string().min(1).max(200) });
+const ours = z.looseObject({
+  v: z.literal(1),
+  jobId: z.string().min(1).max(200),
+  owner: ownerSchema,
+  name: podNameSchema,
+  free: z.boolean().optional(),
+});
 
 /**
  * Finds the job of a delivery. A job that some other BullMQ client added is accepted here, by recording it; the older ones of
@@ -18,14 +27,11 @@ const ours = z.looseObject({ v: z.literal(1), jobId: z.string().min(1).max(200) 
 export async function recordDelivery(store: Store, consumer: Pick<Consumer, "active">, delivery: Delivery): Promise<Recorded> {
   const data = ours.safeParse(delivery.data);
   if (data.success) {
-    const { jobId }: Pick<DispatchData, "jobId"> = data.data;
-    const job = await store.jobs.get(jobId);
-    return job === null
-      ? { kind: "none", summary: { jobId, state: "failed", code: "not-found", message: "its record has expired; it was not run" } }
-      : { kind: "job", job };
+    const { jobId, owner, name, free = false }: DispatchData = data.data;
+    return { kind: "job", id: jobId, podKey: podKey(owner, name), free };
   }
   const known = await store.jobs.get(jobIdOf(delivery));
-  if (known !== null) return { kind: "job", job: known };
+  if (known !== null) return found(known);
   const key = keyOf(delivery);
   if (key !== null)
     for (const other of await consumer.active()) {
@@ -46,7 +52,7 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
       );
     const request: JobRequest = parseRequest(kind, data);
     if (request.stdin instanceof Uint8Array) await store.input.put(jobId, request.stdin);
-    return { kind: "job", job: (await store.jobs.insert(jobId, request, { dispatchId })).job };
+    return found((await store.jobs.insert(jobId, request, { dispatchId })).job);
   } catch (error) {
     const code = refusalCode(error);
     if (code === null) throw error;
@@ -55,6 +61,10 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
     if (address !== null) await store.jobs.refuse(jobId, address, { code, message }, dispatchId);
     return { kind: "none", summary: { jobId, state: "failed", code, message } };
   }
+}
+
+function found({ _id, podKey }: JobDocument): Recorded {
+  return { kind: "job", id: _id, podKey, free: false };
 }
 
 function refusalCode(error: unknown): Code | null {

@@ -33,6 +33,7 @@ export type FaultKind = (typeof commonKinds)[number] | (typeof partKinds)[number
 export const points = [
   "jobs.get",
   "jobs.head",
+  "jobs.turn",
   "pods.get",
   "jobs.claim",
   "execs.run",

@@ -1,5 +1,5 @@
 export { watchJob, type Watch } from "./watch.ts";
-import type { SignalName } from "@podq/jobs";
+import { isTerminal, type JobRequest, type SignalName } from "@podq/jobs";
 import type { Dispatcher } from "@podq/queue";
 import type { JobDocument, Store } from "@podq/store";
 
@@ -13,7 +13,8 @@ export type OnLag = (error: unknown, jobId: string) => void;
  * The moves that producers and workers make alike. None of them throws for Redis: the record is written before, and the
  * sweeper finds what was not dispatched.
  *
- *   enqueue: look, insert.       nobody before -> add.   behind others -> park, look again, wake if the turn came meanwhile
+ *   enqueue: look, insert.       nobody before -> add while the insert is under way
+ *                                behind others -> park, look again, wake if the turn came meanwhile
  *   end:     save, then look.    wake each job that may run now
  */
 export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dispatcher, onLag: OnLag) {
@@ -46,14 +47,18 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
       });
     },
 
+    /** Hands a job to BullMQ before its insert is confirmed: its pod is free, and a worker that finds no record yet comes back. */
+    announce: async (_id: string, request: JobRequest): Promise<void> =>
+      lagging(_id, async () => dispatcher.add(dispatchOf({ ...request, _id, dispatchId: null }), true)),
+
     /** Wakes one job, whatever BullMQ knows of it. */
     wake: async (job: Parameters<typeof dispatchOf>[0]): Promise<void> => lagging(job._id, async () => dispatcher.wake(dispatchOf(job))),
 
-    /** Tells the followers of a job to read it again. */
-    nudge: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(jobId)),
+    /** Tells the followers of a job to read it again; `over`: that it has ended. */
+    nudge: async (jobId: string, over = false): Promise<void> => lagging(jobId, async () => dispatcher.nudge(jobId, over)),
 
     /** Tells who writes or reads a job's standard input that there is more of it, or more room. */
-    nudgeInput: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(inputNudges(jobId))),
+    nudgeInput: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(inputNudges(jobId), false)),
 
     /** Asks for a signal to a running exec's command, and tells its worker at once. Returns the signal's number; null: no such exec runs. */
     async signal(id: string, signal: SignalName): Promise<number | null> {
@@ -65,7 +70,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     /** What follows on a job's end in the line, by its deadline. */
     async expired(job: JobDocument): Promise<void> {
       if (job.stdinBytes !== null) await store.input.remove(job._id);
-      await Promise.all([this.nudge(job._id), lagging(job._id, async () => dispatcher.unpark(dispatchOf(job))), wakeNext(job.podKey)]);
+      await Promise.all([this.nudge(job._id, true), lagging(job._id, async () => dispatcher.unpark(dispatchOf(job))), wakeNext(job.podKey)]);
     },
 
     /** Asks for a job's end, and tells its worker at once. Null: there is no such job. */
@@ -76,7 +81,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
         if (job.state === "running") await dispatcher.order({ jobId: id, order: "cancel" });
         else if (job.state === "queued") await dispatcher.wake(dispatchOf(job));
         else await dispatcher.unpark(dispatchOf(job));
-        await dispatcher.nudge(id);
+        await dispatcher.nudge(id, isTerminal(job.state));
       });
       if (job.state === "cancelled") {
         if (job.stdinBytes !== null) await store.input.remove(id);

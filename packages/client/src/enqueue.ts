@@ -8,6 +8,10 @@ import { asPodqError, PodqError } from "./errors.ts";
 const patienceMs = 15_000;
 const pauseMs = 250;
 
+// With more than a few at once, inserts wait for a connection, and workers would come to find nothing.
+const fewUnderway = 8;
+let underway = 0;
+
 /**
  * Accepts a request: when this returns, the job is kept, whether Redis lives or not. While MongoDB is away the insert is
  * repeated under the same id for 15 s. Throws PodqError; one of `unavailable` carries the id of a job that may have been kept.
@@ -21,16 +25,24 @@ export async function enqueue(
   const { id = randomUUID(), signal, ...origin } = options;
   signal?.throwIfAborted();
   const giveUpAt = Date.now() + patienceMs;
-  for (;;) {
+  let announced: Promise<void> | undefined;
+  const announce = (): void => {
+    if (underway <= fewUnderway && request.idempotencyKey === null) announced ??= line.announce(id, request);
+  };
+  for (let tries = 1; ; tries++) {
     try {
+      underway++;
       if (request.stdin instanceof Uint8Array) await store.input.put(id, request.stdin);
-      const { job, behind } = await store.jobs.insert(id, request, origin);
-      if (!isTerminal(job.state)) await line.dispatch(job, behind);
+      const { job, behind } = await store.jobs.insert(id, request, origin, announce);
+      if (announced !== undefined) await announced;
+      if (announced === undefined || tries > 1) await (isTerminal(job.state) ? undefined : line.dispatch(job, behind));
       return job;
     } catch (error) {
       if (!isUnreachable(error)) throw asPodqError(error, id);
       if (Date.now() >= giveUpAt || signal?.aborted) throw unknownOutcome(error, id);
       await delay(pauseMs);
+    } finally {
+      underway--;
     }
   }
 }

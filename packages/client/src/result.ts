@@ -75,7 +75,7 @@ const transient: ReadonlySet<Code> = new Set<Code>([
 
 /** Waits for a job's end and gives its result. Throws JobError, PodqError `not-found`, `unavailable`, or the signal's reason; the job goes on then. */
 export async function waitForResult(store: Store, listener: Listener, jobId: string, signal?: AbortSignal): Promise<ResultOf<Kind>> {
-  const watch = await watchJob(listener, jobId);
+  const watch = await watchJob(listener, jobId, "end");
   try {
     for (;;) {
       const job = await store.jobs.get(jobId);

@@ -9,11 +9,12 @@ export type Watch = {
   stop: () => void;
 };
 
-/** Begins to watch a job. Read its record after this, not before. */
-export async function watchJob(listener: Listener, jobId: string): Promise<Watch> {
+/** Begins to watch a job, or only for its end. Read its record after this, not before. */
+export async function watchJob(listener: Listener, jobId: string, until: "change" | "end" = "change"): Promise<Watch> {
   let nudged = false;
   let wake: (() => void) | undefined;
-  const stop = await listener.onNudge(jobId, () => {
+  const stop = await listener.onNudge(jobId, (over) => {
+    if (until === "end" && !over) return;
     nudged = true;
     wake?.();
   });

@@ -11,7 +11,7 @@ export {
 } from "./catalog.ts";
 export { codes, type Code, type Failure } from "./codes.ts";
 export { RequestError } from "./errors.ts";
-export { maySharePod, runnable, slotsPerPod, turnOf, type InLine } from "./line.ts";
+export { runnable, slotsPerPod, successor, turnOf, type InLine } from "./line.ts";
 export { defaultPodName, ownerParts, ownerSchema, podKey, podNameSchema, type Owner } from "./owner.ts";
 export {
   isTerminal,

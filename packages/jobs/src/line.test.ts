@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runnable, slotsPerPod, turnOf } from "./line.ts";
+import { runnable, slotsPerPod, successor, turnOf } from "./line.ts";
 
 const line = (letters: string): { parallel: boolean; at: number }[] =>
   letters.split("").map((letter, at) => ({ parallel: letter === "p", at }));
@@ -17,6 +17,19 @@ describe("who may run in a line", () => {
     ["p".repeat(20), Array.from({ length: slotsPerPod }, (_, n) => n)],
   ])("of %j: %j", (letters, expected) => {
     expect(runnable(line(letters)).map(({ at }) => at)).toEqual(expected);
+  });
+});
+
+describe("who is next when the head ends", () => {
+  it.each([
+    ["", undefined],
+    ["x", undefined],
+    ["xx", 1],
+    ["xxp", 1],
+    ["xp", undefined], // perhaps more than one
+    ["px", undefined], // perhaps others beside it go on
+  ])("of %j: %j", (letters, expected) => {
+    expect(successor(line(letters))?.at).toBe(expected);
   });
 });
 

@@ -12,8 +12,7 @@ export const slotsPerPod = 8;
 /** What the line needs to know of a job. */
 export type InLine = { parallel: boolean };
 
-/** Whether a job may run while another that is before it in line is unfinished. */
-export function maySharePod(ahead: InLine, job: InLine): boolean {
+function maySharePod(ahead: InLine, job: InLine): boolean {
   return ahead.parallel && job.parallel;
 }
 
@@ -23,6 +22,11 @@ export function runnable<Job extends InLine>(line: readonly Job[]): Job[] {
   if (head === undefined) return [];
   const end = line.findIndex((job) => !maySharePod(head, job));
   return head.parallel ? line.slice(0, end === -1 ? slotsPerPod : Math.min(end, slotsPerPod)) : [head];
+}
+
+/** The one job that may run when the head of a line has ended; undefined if that may be none, or several. */
+export function successor<Job extends InLine>([head, second]: readonly Job[]): Job | undefined {
+  return head?.parallel || second?.parallel ? undefined : second;
 }
 
 /** The entries of `turn` that a job holds while it runs: every slot of its pod, or the one given. Unique over all jobs. */

@@ -2,8 +2,8 @@ import { DelayedError, Queue, WaitingError, Worker, type Job } from "bullmq";
 import type { Redis } from "ioredis";
 import { parkDelayMs, queueName } from "./dispatcher.ts";
 
-/** A job as BullMQ hands it to a worker. Nothing in it is to be trusted: anybody may add to a queue. */
-export type Delivery = { dispatchId: string; kind: string; data: unknown; timestamp: number };
+/** A job as BullMQ hands it to a worker, for the `starts`th time. Nothing in it is to be trusted: anybody may add to a queue. */
+export type Delivery = { dispatchId: string; kind: string; data: unknown; timestamp: number; starts: number };
 
 /** What becomes of a delivery. */
 export type Disposition =
@@ -70,5 +70,5 @@ export function startConsumer(options: ConsumerOptions): Consumer {
 }
 
 function toDelivery(job: Job<unknown, unknown>): Delivery {
-  return { dispatchId: job.id ?? "", kind: job.name, data: job.data, timestamp: job.timestamp };
+  return { dispatchId: job.id ?? "", kind: job.name, data: job.data, timestamp: job.timestamp, starts: job.attemptsStarted };
 }

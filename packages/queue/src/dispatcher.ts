@@ -9,8 +9,14 @@ export const queueName = "podq";
 /** What BullMQ is told of a job: where to read the rest. `dispatchId` is the id under which it came, if it came in plainly. */
 export type Dispatch = { id: string; dispatchId: string | null; kind: Kind; owner: Owner; name: string };
 
-/** The data of a BullMQ job that podq's SDK added. */
-export type DispatchData = { v: 1; jobId: string; owner: Owner; name: string };
+/**
+ * The data of a BullMQ job that podq's SDK added. `free`: its pod had no unfinished job after its enqueue was called, so all that
+ * must run before it has run, and nobody need look at the line again.
+ */
+export type DispatchData = { v: 1; jobId: string; owner: Owner; name: string; free?: boolean | undefined };
+
+/** The nudge that says that a job has ended; every other one only that there is something to read. */
+export const overMessage = "over";
 
 /** A job's own message channel in Redis. */
 export const jobChannel = (prefix: string, jobId: string): string => `${prefix}:podq:job:${jobId}`;
@@ -59,20 +65,25 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
     }
   };
 
-  const add = async ({ id, kind, owner, name }: Dispatch, delay: number): Promise<void> => {
-    const data: DispatchData = { v: 1, jobId: id, owner, name };
+  const add = async ({ id, kind, owner, name }: Dispatch, delay: number, free = false): Promise<void> => {
+    const data: DispatchData = { v: 1, jobId: id, owner, name, ...(free ? { free } : {}) };
     await inTime(`add job ${id}`, queue.add(kind, data, { jobId: id, delay }));
   };
 
   const stateOf = async (id: string): Promise<string> => inTime(`look up job ${id}`, queue.getJobState(id));
 
-  const promote = async (id: string): Promise<void> => {
-    await inTime(`promote job ${id}`, queue.getBackend().promote(id).catch(ignoreNotDelayed));
-  };
+  const promote = async (id: string): Promise<boolean> =>
+    inTime(
+      `promote job ${id}`,
+      queue
+        .getBackend()
+        .promote(id)
+        .then(() => true, isNotDelayed),
+    );
 
   return {
-    /** Adds a job that may run now. */
-    add: async (job: Dispatch): Promise<void> => add(job, 0),
+    /** Adds a job that may run now. `free`: its pod has no unfinished job before it. */
+    add: async (job: Dispatch, free = false): Promise<void> => add(job, 0, free),
 
     /** Adds a job that others are before. Who parks looks again afterwards, and wakes the job if its turn has come meanwhile. */
     park: async (job: Dispatch): Promise<void> => add(job, parkDelayMs()),
@@ -80,14 +91,16 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
     /** Makes BullMQ bring a job to a worker, whatever it knows of it. One that is active is left to its worker, or to the stall check. */
     async wake(job: Dispatch): Promise<void> {
       if (job.dispatchId !== null && job.dispatchId !== job.id) {
+        if (await promote(job.dispatchId)) return;
         const state = await stateOf(job.dispatchId);
-        if (state === "delayed") return promote(job.dispatchId);
         if (state !== "unknown" && !isOver(state)) return;
       }
+      if (await promote(job.id)) return;
       const state = await stateOf(job.id);
-      if (state === "delayed") return promote(job.id);
       if (isOver(state)) await inTime(`remove job ${job.id}`, queue.remove(job.id));
-      if (isOver(state) || state === "unknown") await add(job, 0);
+      if (!isOver(state) && state !== "unknown") return;
+      await add(job, 0);
+      await promote(job.id); // its producer may have parked it just now, and then that was no add
     },
 
     /** Brings a parked job that ended without a worker to one, which closes it; otherwise it would lie there for up to an hour. */
@@ -96,9 +109,9 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
       if (job.dispatchId !== null && job.dispatchId !== job.id) await promote(job.dispatchId);
     },
 
-    /** Tells who follows a job to read again. */
-    async nudge(jobId: string): Promise<void> {
-      await inTime(`nudge the followers of job ${jobId}`, redis.publish(jobChannel(prefix, jobId), "read"));
+    /** Tells who follows a job to read again. `over`: it has ended, which is all that some of them wait for. */
+    async nudge(jobId: string, over: boolean): Promise<void> {
+      await inTime(`nudge the followers of job ${jobId}`, redis.publish(jobChannel(prefix, jobId), over ? overMessage : "read"));
     },
 
     /** Tells the workers something about a job that one of them runs. */
@@ -128,6 +141,7 @@ export function openQueueForDashboard(redis: Redis, prefix: string): Queue {
   return new Queue(queueName, { connection: redis, prefix });
 }
 
-function ignoreNotDelayed(error: unknown): void {
-  if (!(error instanceof Error) || !/not in the delayed state|Missing key/.test(error.message)) throw error;
+function isNotDelayed(error: unknown): false {
+  if (error instanceof Error && /not in the delayed state|Missing key/.test(error.message)) return false;
+  throw error;
 }

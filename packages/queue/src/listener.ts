@@ -1,10 +1,10 @@
 import { Redis } from "ioredis";
-import { jobChannel, orderChannel, type Order } from "./dispatcher.ts";
+import { jobChannel, orderChannel, overMessage, type Order } from "./dispatcher.ts";
 
 /** Hears nudges. Messages may be lost at any time: a listener only makes a reader quicker. */
 export type Listener = {
   /** Calls back on each nudge of a job, until the returned function is called. Resolves when it listens. */
-  onNudge: (jobId: string, heard: () => void) => Promise<() => void>;
+  onNudge: (jobId: string, heard: (over: boolean) => void) => Promise<() => void>;
   /** Calls back on each order to the workers. Resolves when it listens. */
   onOrder: (heard: (order: Order) => void) => Promise<void>;
   close: () => void;
@@ -34,7 +34,7 @@ export function openListener(redisUrl: string, prefix: string): Listener {
   };
 
   return {
-    onNudge: async (jobId, heard) => listen(jobChannel(prefix, jobId), heard),
+    onNudge: async (jobId, heard) => listen(jobChannel(prefix, jobId), (message) => heard(message === overMessage)),
     onOrder: async (heard) => {
       await listen(orderChannel(prefix), (message) => {
         const order = parseOrder(message);

@@ -128,12 +128,12 @@ describe("messages", () => {
     const heard: string[] = [];
     const stop = await listener.onNudge("a", () => heard.push("a"));
     await listener.onOrder(({ jobId, order }) => heard.push(`${order} ${jobId}`));
-    await scene.dispatcher.nudge("b");
-    await scene.dispatcher.nudge("a");
+    await scene.dispatcher.nudge("b", false);
+    await scene.dispatcher.nudge("a", false);
     await scene.dispatcher.order({ jobId: "c", order: "cancel" });
     await expect.poll(() => heard).toEqual(["a", "cancel c"]);
     stop();
-    await scene.dispatcher.nudge("a");
+    await scene.dispatcher.nudge("a", false);
     await scene.dispatcher.order({ jobId: "d", order: "cancel" });
     await expect.poll(() => heard).toEqual(["a", "cancel c", "cancel d"]);
     listener.close();

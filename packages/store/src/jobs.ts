@@ -1,8 +1,8 @@
 import {
-  maySharePod,
   podKey as podKeyOf,
   runnable,
   slotsPerPod,
+  successor,
   turnOf,
   unfinishedStates,
   type Failure,
@@ -121,16 +121,17 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /**
      * Accepts a job: when this returns, it is kept. An id that is there already is the same job and returned as it is; so is a
-     * request with an idempotency key that this pod has seen. `behind`: the pod had unfinished jobs shortly before.
-     * Throws StoreError `conflict`, `backlog-full`.
+     * request with an idempotency key that this pod has seen. `behind`: the pod had unfinished jobs shortly before; `onFree` is
+     * called as the write is sent if it had none. Throws StoreError `conflict`, `backlog-full`.
      */
     async insert(
       id: string,
       request: JobRequest,
       origin: { retryOf?: string; dispatchId?: string } = {},
+      onFree: () => void = () => undefined,
     ): Promise<{ job: JobDocument; behind: boolean }> {
       const podKey = podKeyOf(request.owner, request.name);
-      const behind = (await this.head(podKey)).length > 0;
+      const behind = (await lineOf(podKey, 1).toArray()).length > 0;
       if (behind && (await isFull(podKey)) && (await get(id)) === null)
         throw new StoreError(
           "backlog-full",
@@ -138,7 +139,9 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         );
       const document: JobDocument = { ...newJob(id, request, new Date()), ...origin };
       try {
-        await insert(document);
+        const written = insert(document);
+        if (!behind) onFree();
+        await written;
         return { job: document, behind };
       } catch (error) {
         if (!isDuplicate(error)) throw error;
@@ -191,13 +194,26 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       return runnable(await lineOf(podKey, slotsPerPod).toArray());
     },
 
+    /** Whether a job may run now; `next` is the one job that then may when this one has ended, where that is certain already. */
+    async turn(podKey: string, id: string): Promise<{ mayRun: boolean; next: LineEntry | null }> {
+      const line = await lineOf(podKey, slotsPerPod).toArray();
+      const mayRun = runnable(line).some(({ _id }) => _id === id);
+      return { mayRun, next: mayRun ? (successor(line) ?? null) : null };
+    },
+
     /**
      * Makes a worker the one that runs a job: queued, or running with its lease over, to running. Null if it is neither, or if
-     * another job holds the pod. One compare-and-set; the unique index on `turn` decides between two that may not share.
+     * another job holds the pod. `target` is for an exec. One compare-and-set; the unique index on `turn` decides between two
+     * that may not share.
      */
-    async claim(job: JobDocument, worker: string, leaseMs: number, target: Target | null): Promise<JobDocument | null> {
-      const claimWith = (slot: number | "all"): Promise<JobDocument | null> =>
-        update({ _id: job._id, $expr: claimable }, [
+    async claim(
+      { _id, podKey }: Pick<JobDocument, "_id" | "podKey">,
+      worker: string,
+      leaseMs: number,
+      target: Target | null,
+    ): Promise<JobDocument | null> {
+      const claimWith = (slot: number): Promise<JobDocument | null> =>
+        update({ _id, podKey, $expr: claimable }, [
           {
             $set: {
               attempts: {
@@ -212,24 +228,30 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
                 ],
               },
               attempt: { $add: ["$attempt", 1] },
-              turn: { $cond: [{ $eq: ["$state", "running"] }, "$turn", literal(turnOf(job.podKey, slot))] },
+              turn: {
+                $cond: [
+                  { $eq: ["$state", "running"] },
+                  "$turn",
+                  { $cond: ["$parallel", literal(turnOf(podKey, slot)), literal(turnOf(podKey, "all"))] },
+                ],
+              },
               state: "running",
               worker: literal(worker),
               leaseUntil: serverTime(leaseMs),
               startedAt: { $ifNull: ["$startedAt", "$$NOW"] },
-              target: { $ifNull: ["$target", literal(target)] },
+              target: { $ifNull: ["$target", { $cond: [{ $eq: ["$kind", "exec"] }, literal(target), null] }] },
               notBefore: null,
             },
           },
           visibleJob,
         ]);
       const first = Math.floor(Math.random() * slotsPerPod);
-      const slots = maySharePod(job, job) ? Array.from({ length: slotsPerPod }, (_, n) => (first + n) % slotsPerPod) : (["all"] as const);
-      for (const slot of slots) {
+      for (let n = 0; n < slotsPerPod; n++) {
         try {
-          return await claimWith(slot);
+          return await claimWith((first + n) % slotsPerPod);
         } catch (error) {
           if (!isDuplicate(error)) throw error;
+          if (n === 0 && (await get(_id))?.parallel !== true) return null; // it needs all slots, whichever is tried
         }
       }
       return null;

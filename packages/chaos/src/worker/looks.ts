@@ -1,7 +1,7 @@
 import { runnable, unfinishedStates } from "@podq/jobs";
 import type { JobStore, LineEntry } from "@podq/store";
 
-type Looks = Pick<JobStore, "head" | "list" | "stranded">;
+type Looks = Pick<JobStore, "head" | "list" | "stranded" | "turn">;
 
 const wholeLine = 1_000;
 
@@ -14,9 +14,12 @@ export async function lineOf(jobs: Pick<JobStore, "list">, podKey: string): Prom
 /** Looks that do not see some jobs yet, as a read does not that comes before the insert is visible. */
 export function hiding<Jobs extends Looks>(jobs: Jobs, hidden: ReadonlySet<string>): Jobs {
   const isSeen = ({ _id }: { _id: string }): boolean => !hidden.has(_id);
+  const seenHead = async (podKey: string): Promise<LineEntry[]> => runnable((await lineOf(jobs, podKey)).filter(isSeen));
   return {
     ...jobs,
-    head: async (podKey) => (hidden.size === 0 ? jobs.head(podKey) : runnable((await lineOf(jobs, podKey)).filter(isSeen))),
+    head: async (podKey) => (hidden.size === 0 ? jobs.head(podKey) : seenHead(podKey)),
+    turn: async (podKey, id) =>
+      hidden.size === 0 ? jobs.turn(podKey, id) : { mayRun: (await seenHead(podKey)).some(({ _id }) => _id === id), next: null },
     stranded: async () => (await jobs.stranded()).filter(isSeen),
   };
 }

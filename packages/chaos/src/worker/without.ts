@@ -18,10 +18,16 @@ export function without(control: Control | undefined, parts: Parts, db: Db): Par
   const { store, pods, execs } = parts;
   const jobs = (change: Partial<JobStore>): Parts => ({ ...parts, store: { ...store, jobs: { ...store.jobs, ...change } } });
   switch (control) {
-    case "turn": // every job has a turn of its own
-      return jobs({ claim: async (job, ...rest) => store.jobs.claim({ ...job, podKey: `${job.podKey}/${job._id}` }, ...rest) });
+    case "turn": // nobody's turn keeps another out
+      return jobs({
+        claim: async (job, ...rest) => {
+          const claimed = await store.jobs.claim(job, ...rest);
+          await db.collection<JobDocument>("jobs").updateOne({ _id: job._id }, { $unset: { turn: "" } });
+          return claimed;
+        },
+      });
     case "head": // whoever is in line may run
-      return jobs({ head: async (podKey) => lineOf(store.jobs, podKey) });
+      return jobs({ head: async (podKey) => lineOf(store.jobs, podKey), turn: async () => ({ mayRun: true, next: null }) });
     case "claim": // the pod sees each attempt as a job of its own
       return { ...parts, execs: { ...execs, run: runAnew(execs) } };
     case "compare-and-set": // the last word counts, whoever has it
