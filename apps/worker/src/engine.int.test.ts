@@ -282,7 +282,7 @@ describe("an attempt", () => {
   it("of a worker that shuts down is handed over", async () => {
     await using bench = await openBench();
     const first = await bench.work(async ({ hold }) => {
-      await new Promise((resolve) => hold.detach.addEventListener("abort", resolve, { once: true }));
+      if (!hold.detach.aborted) await new Promise((resolve) => hold.detach.addEventListener("abort", resolve, { once: true }));
       return { kind: "release", why: "shutting down" };
     });
     const job = await bench.podq.pod({ project: "p" }).exec("x");
