@@ -294,6 +294,39 @@ describe("an attempt", () => {
   });
 });
 
+describe("an exec", () => {
+  it("has on record, before its handler begins, the pod that there is under its turn", async () => {
+    await using bench = await openBench();
+    const aims: unknown[] = [];
+    await bench.work(async ({ job }) => {
+      aims.push([job.target?.podUid, (await bench.store.jobs.get(job._id))!.target?.podUid]);
+      return done;
+    });
+    const figures = { memory: "1Mi", cpu: "1m", memoryRequests: "1Mi", cpuRequests: "1m" };
+    const names = { installation: "i", kind: "project", id: "p", name: "default", generation: 1, hash: "h" } as const;
+    const identity = { ...names, namespace: bench.prefix, deployment: "d", service: "s" };
+    const host = { name: "default", address: "h", port: 22, username: "u" };
+    const start = {
+      owner: { project: "p" },
+      name: "default",
+      generation: 1,
+      namespace: bench.prefix,
+      identity,
+      image: "i",
+      resources: figures,
+    };
+    let record = (await bench.store.pods.insert("project/p/default", { ...start, labels: {}, host }))!;
+    const pod = bench.podq.pod({ project: "p" });
+    await ended([await pod.exec("x")]);
+    for (const podUid of ["one", "one", "two"]) {
+      record = (await bench.store.pods.patch(record, { status: "running", podName: "ws", podUid }))!;
+      await ended([await pod.exec("x")]);
+    }
+    const none = undefined;
+    expect(aims).toEqual([none, "one", "one", "two"].map((uid) => [uid, uid]));
+  });
+});
+
 describe("a delete that cancels what is pending", () => {
   it("ends what runs and what waits before it, and then runs", async () => {
     await using bench = await openBench();

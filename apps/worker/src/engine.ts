@@ -6,6 +6,7 @@ import type { Store } from "@podq/store";
 import type { Logger } from "pino";
 import type { WorkerConfig } from "./config.ts";
 import { execute, type Executor } from "./execute.ts";
+import { createAim } from "./aim.ts";
 import { createLeases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
 import { startSweeper } from "./sweep.ts";
@@ -44,6 +45,7 @@ export async function startEngine(
     store,
     line,
     leases,
+    aim: createAim(store.jobs),
     consumer: () => consumer,
     handlers: handlersOf(line, listener),
     worker,

@@ -1,8 +1,9 @@
 import { isTerminal } from "@podq/jobs";
 import { cancelsPending, type Line } from "@podq/client/line";
 import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
-import type { JobDocument, LineEntry, PodDocument, Store, Target } from "@podq/store";
+import type { JobDocument, LineEntry, PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
+import type { Aim } from "./aim.ts";
 import type { Hold, Leases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
 import { ended, failureOf, outcomeOf, type Outcome } from "./outcome.ts";
@@ -19,6 +20,7 @@ export type Executor = {
   store: Store;
   line: Line;
   leases: Leases;
+  aim: Aim;
   consumer: () => Pick<Consumer, "active">;
   handlers: Record<JobDocument["kind"], Handler>;
   worker: string;
@@ -48,8 +50,7 @@ async function runInTurn(executor: Executor, found: Found, starts: number): Prom
 
 async function run(executor: Executor, { id, podKey, free }: Found, starts: number, next: LineEntry | null): Promise<Disposition> {
   const { store, line, worker, leaseMs } = executor;
-  const pod = await store.pods.get(podKey); // after the look at the line: what earlier jobs did to the pod is in it
-  const job = await store.jobs.claim({ _id: id, podKey }, worker, leaseMs, targetIn(pod));
+  const job = await store.jobs.claim({ _id: id, podKey }, worker, leaseMs, executor.aim.guess(podKey));
   if (job === null) return free ? runInTurn(executor, { id, podKey, free: false }, starts) : unclaimed(executor, id);
   const log = executor.log.child({ job: id, kind: job.kind, pod: podKey, attempt: job.attempt });
   log.info("attempt begins");
@@ -58,7 +59,7 @@ async function run(executor: Executor, { id, podKey, free }: Found, starts: numb
   const observed = executor.observer?.attempt(job);
   const hold = executor.leases.hold({ id, attempt: job.attempt }, job);
   try {
-    const outcome = await attempt(executor, { job, pod, hold, log });
+    const outcome = await attempt(executor, job, hold, log);
     observed?.(outcome);
     return await settle(executor, { job, hold, log, next }, outcome);
   } finally {
@@ -66,15 +67,16 @@ async function run(executor: Executor, { id, podKey, free }: Found, starts: numb
   }
 }
 
-async function attempt(executor: Executor, work: Attempt): Promise<Outcome> {
-  const { job, hold, log } = work;
+async function attempt(executor: Executor, job: JobDocument, hold: Hold, log: Logger): Promise<Outcome> {
   // An exec looks after its own: what may be running in the pod is not given up by a count.
   if (job.kind !== "exec" && job.attempt > job.maxAttempts) {
     const message = `${job.attempt - 1} attempts began and none came to its end; the workers' logs say what became of them`;
     return ended("failed", { code: "internal", message });
   }
   try {
-    return await executor.handlers[job.kind](work);
+    const pod = await executor.store.pods.get(job.podKey); // while the turn is held: what all others did to the pod is in it
+    const aimed = await executor.aim.correct(job, pod);
+    return aimed === null ? { kind: "fenced" } : await executor.handlers[job.kind]({ job: aimed, pod, hold, log });
   } catch (error) {
     if (hold.detach.aborted) return { kind: "release", why: reasonOf(hold.detach) };
     if (hold.cancel.aborted) return ended("cancelled", { code: "cancelled", message: reasonOf(hold.cancel) });
@@ -150,11 +152,6 @@ async function unclaimed({ store, line }: Executor, id: string): Promise<Disposi
   const forMs = Math.max(100, (until?.getTime() ?? 0) - Date.now() + 50);
   const seen = job.version;
   return { kind: "park", forMs: Math.min(forMs, 60_000), lookAgain: async () => ((await store.jobs.get(id))?.version ?? seen) !== seen };
-}
-
-function targetIn(pod: PodDocument | null): Target | null {
-  if (pod === null || pod.podName === null || pod.podUid === null || pod.status !== "running") return null;
-  return { podName: pod.podName, podUid: pod.podUid };
 }
 
 function noRecord(jobId: string): Summary {

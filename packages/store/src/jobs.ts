@@ -203,8 +203,8 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /**
      * Makes a worker the one that runs a job: queued, or running with its lease over, to running. Null if it is neither, or if
-     * another job holds the pod. `target` is for an exec. One compare-and-set; the unique index on `turn` decides between two
-     * that may not share.
+     * another job holds the pod. `target`, for an exec, is a guess until it is retargeted. One compare-and-set; the unique index
+     * on `turn` decides between two that may not share.
      */
     async claim(
       { _id, podKey }: Pick<JobDocument, "_id" | "podKey">,
@@ -276,7 +276,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       (await jobs.updateOne({ _id: id, stdinBytes: 0, stdinBeat: 0, ...inLine }, { $inc: { stdinBeat: 1 } })).matchedCount === 1,
 
     /** Records, before anything is sent there, the pod that this attempt may start its command in. False: the attempt is over. */
-    async retarget(claim: Claim, target: Target): Promise<boolean> {
+    async retarget(claim: Claim, target: Target | null): Promise<boolean> {
       return (await update(held(claim), [{ $set: { target: literal(target) } }])) !== null;
     },
 
