@@ -70,7 +70,11 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     /** What follows on a job's end in the line, by its deadline. */
     async expired(job: JobDocument): Promise<void> {
       if (job.stdinBytes !== null) await store.input.remove(job._id);
-      await Promise.all([this.nudge(job._id, true), lagging(job._id, async () => dispatcher.unpark(dispatchOf(job))), wakeNext(job.podKey)]);
+      await Promise.all([
+        this.nudge(job._id, true),
+        lagging(job._id, async () => dispatcher.unpark(dispatchOf(job))),
+        wakeNext(job.podKey),
+      ]);
     },
 
     /** Asks for a job's end, and tells its worker at once. Null: there is no such job. */
