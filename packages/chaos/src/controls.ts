@@ -13,6 +13,6 @@ export const aims: Record<Control, { kinds: readonly FaultKind[]; points?: reado
   claim: { kinds: ["worker-kill", "worker-freeze"], points: ["execs.run:before", "output.append:after"] },
   "compare-and-set": { kinds: ["worker-freeze"], points: ["jobs.end:before"] },
   sweeper: { kinds: ["redis-flush", "producer-half"] },
-  lease: { kinds: ["worker-kill", "worker-failpoint"], points: ["execs.run:before", "kube.create:before", "output.append:after"] },
+  lease: { kinds: ["worker-kill"] },
   preconditions: { kinds: ["worker-freeze"], points: ["kube.delete:before"], atLeastMs: 6_000 },
 };
