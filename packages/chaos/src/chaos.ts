@@ -77,8 +77,11 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     };
     const enough = new AbortController();
     const watching = without === undefined ? Promise.resolve([]) : watch(snapshot, enough);
-    // An aimed fault is to be alone, and what it was aimed at may have stopped for good.
-    const pace = without === undefined ? { wanted: faults, lanes: scale.lanes, patience: 10 } : { wanted: faults, lanes: 1, patience: 2 };
+    // An aimed fault is to be alone, and what it was aimed at may have stopped for good. One kind alone is there to be measured.
+    const aimed = { lanes: 1, restMs: 0, patience: 2 };
+    const measured = { lanes: 1, restMs: 1.5 * field.leaseMs, patience: 10 };
+    const mixed = { lanes: scale.lanes, restMs: 0, patience: 10 };
+    const pace = { wanted: faults, ...(without !== undefined ? aimed : command.only !== undefined ? measured : mixed) };
     const done = await inject(field, plan, pace, say, AbortSignal.any([stop, enough.signal]));
     if (stop.aborted) throw new ChaosError("not-set-up", "stopped before the end of the plan");
     say(`${done.length} faults are over, coming to rest`);

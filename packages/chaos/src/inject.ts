@@ -55,14 +55,17 @@ const groups: Partial<Record<FaultKind, string>> = {
 
 const tries = 2;
 
-/** `wanted` effects seen, up to `lanes` faults at once; `patience`: so many in a row of which nothing was seen, and there is nothing left to hit. */
-type Pace = { wanted: number; lanes: number; patience: number };
+/**
+ * `wanted` effects seen, up to `lanes` faults at once, each lane resting for `restMs` after one; `patience`: so many in a row of
+ * which nothing was seen, and there is nothing left to hit.
+ */
+type Pace = { wanted: number; lanes: number; restMs: number; patience: number };
 
 /** Injects faults of a plan until as many as are wanted were seen, nothing is left to hit, or the signal aborts. Returns those that were seen. */
 export async function inject(
   field: Field,
   plan: readonly Fault[],
-  { wanted, lanes, patience }: Pace,
+  { wanted, lanes, restMs, patience }: Pace,
   say: (line: string) => void,
   stop: AbortSignal,
 ): Promise<Done[]> {
@@ -102,6 +105,7 @@ export async function inject(
         if (!seen) await delay(300);
       }
       unseen = seen ? 0 : unseen + 1;
+      await delay(restMs, undefined, { signal: stop }).catch(() => undefined);
       busy.delete(group);
     }
   };
