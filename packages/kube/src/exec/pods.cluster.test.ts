@@ -3,8 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { PodIdentity } from "../names.ts";
 import { clusterFixture, eventually, type ClusterFixture } from "../testing.ts";
 import { createExecs, type Execs } from "./exec.ts";
-import type { ExecTarget } from "./outcome.ts";
-import { barePod, begin, createdPod, inPod, processesOfHost, run, type BarePod, type Begun } from "./testing.ts";
+import type { ExecRequest, ExecTarget } from "./outcome.ts";
+import { barePod, begin, createdPod, inPod, processesOfHost, run, Source, type BarePod, type Begun } from "./testing.ts";
 
 const real = process.env.PODQ_TEST_CLUSTER === "real";
 
@@ -36,9 +36,9 @@ describe("an image without a shell", () => {
   });
 
   // Its one program waits for a signal; TERM is an exit with 0.
-  async function paused(signal: NodeJS.Signals, trustKubectl: boolean): Promise<Begun> {
+  async function paused(signal: NodeJS.Signals, trustKubectl: boolean, change: Partial<ExecRequest> = {}): Promise<Begun> {
     const mark = `mark-${process.pid}-${++serial}`;
-    const begun = begin(execs, pod, { command: ["/pause", mark], trustKubectl });
+    const begun = begin(execs, pod, { command: ["/pause", mark], trustKubectl, ...change });
     const pid = await eventually("it runs", async () => processesOfHost((argv) => argv[0] === "/pause" && argv[1] === mark)[0]);
     process.kill(pid, signal);
     return begun;
@@ -51,6 +51,13 @@ describe("an image without a shell", () => {
       unverified: true,
       weaker: ["kubectl", "unverified"],
     });
+  });
+
+  it("is sent its input as it is written, and does not wait for the end of it", async () => {
+    const source = new Source();
+    source.write("more will come");
+    expect(await (await paused("SIGHUP", false, { liveStdin: source })).outcome).toMatchObject({ kind: "ended", exitCode: 129 });
+    expect(source.takenTo).toBe(14);
   });
 
   it("trap: cannot tell 0 from a cut, unless kubectl is trusted", async () => {

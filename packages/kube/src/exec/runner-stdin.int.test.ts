@@ -159,6 +159,7 @@ for (const shell of shells) {
       const id = await start(["cat"]);
       talk.send(calls.feed(id, 0, Buffer.from("half")));
       await fed(id, (frame) => frame.fed === 4);
+      await eventually("the feeder waits, with nothing of it at work", () => living(id).length === 1);
       for (const pid of living(id)) process.kill(pid, "SIGKILL");
       expect((await talk.frame("closed", id)).summary).toMatchObject({ exitCode: 0, why: "stdin" });
     });
