@@ -25,11 +25,17 @@ export function isUnreachable(error: unknown): boolean {
     error instanceof mongo.MongoServerSelectionError ||
     error instanceof mongo.MongoNotConnectedError ||
     (error instanceof mongo.MongoError && (error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError"))) ||
-    (error instanceof StoreError && error.code === "unreachable")
+    (error instanceof StoreError && error.code === "unreachable") ||
+    isBrokenSocket(error)
   );
 }
 
 /** Whether a write failed because a unique index has the value already. */
 export function isDuplicate(error: unknown): boolean {
   return error instanceof mongo.MongoServerError && error.code === 11_000;
+}
+
+// A write to a connection that the server has just closed: the driver lets the socket's own error through.
+function isBrokenSocket(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "EPIPE" || error.code === "ECONNRESET");
 }
