@@ -14,7 +14,12 @@ export type Child = {
 /** Starts `file` with its standard error going to a file, and resolves when it sends "ready"; `heard` is told all else that it sends. */
 export async function startChild(file: URL, settings: object, logFd: number, heard: (message: never) => void): Promise<Child> {
   const child = fork(file, { execArgv: [], stdio: ["ignore", logFd, logFd, "ipc"] });
-  const exited = once(child, "exit").then(([code, signal]) => (signal as string | null) ?? (code as number));
+  // What it said last may be heard after its end.
+  const silent = once(child, "disconnect");
+  const exited = once(child, "exit").then(async ([code, signal]) => {
+    await silent;
+    return (signal as string | null) ?? (code as number);
+  });
   const ready = Promise.withResolvers<void>();
   child.on("message", (message) => (message === "ready" ? ready.resolve() : heard(message as never)));
   child.on("error", () => undefined); // a message that it did not take; its end says the rest
