@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { DelayedError, Queue, WaitingError, Worker, type Job } from "bullmq";
 import type { Redis } from "ioredis";
 import { parkDelayMs, queueName } from "./dispatcher.ts";
@@ -38,23 +39,32 @@ export type Consumer = {
   close: () => Promise<void>;
 };
 
+// For BullMQ to note the ends of what was taken, and to let go of its connections.
+const closeWithinMs = 3_000;
+
 /** Starts to take jobs from the queue. */
 export function startConsumer(options: ConsumerOptions): Consumer {
   const { redis, prefix, concurrency, lockMs = 10_000, stallCheckMs = 5_000, handle, onError } = options;
   const connection = { connection: redis, prefix };
   const queue = new Queue<unknown, unknown>(queueName, connection);
+  const underWay = new Set<Promise<unknown>>();
+  const take = async (job: Job<unknown, Summary>, token?: string): Promise<Summary> => {
+    const disposition = await handle(toDelivery(job));
+    if (disposition.kind === "done") return disposition.value;
+    if (disposition.kind === "handover") {
+      await job.moveToWait(token);
+      throw new WaitingError();
+    }
+    await job.moveToDelayed(Date.now() + (disposition.forMs ?? parkDelayMs()), token);
+    if (await disposition.lookAgain()) await job.promote().catch(() => undefined); // somebody else was quicker
+    throw new DelayedError();
+  };
   const worker = new Worker<unknown, Summary>(
     queueName,
     async (job, token) => {
-      const disposition = await handle(toDelivery(job));
-      if (disposition.kind === "done") return disposition.value;
-      if (disposition.kind === "handover") {
-        await job.moveToWait(token);
-        throw new WaitingError();
-      }
-      await job.moveToDelayed(Date.now() + (disposition.forMs ?? parkDelayMs()), token);
-      if (await disposition.lookAgain()) await job.promote().catch(() => undefined); // somebody else was quicker
-      throw new DelayedError();
+      const work = take(job, token);
+      underWay.add(work);
+      return work.finally(() => underWay.delete(work));
     },
     { ...connection, concurrency, lockDuration: lockMs, stalledInterval: stallCheckMs, maxStalledCount: 1_000_000 },
   );
@@ -62,9 +72,18 @@ export function startConsumer(options: ConsumerOptions): Consumer {
   queue.on("error", onError);
   return {
     active: async () => (await queue.getJobs(["active"], 0, -1, true)).filter((job) => job !== undefined).map(toDelivery),
-    close: async () => {
-      await worker.close();
-      await queue.close();
+    async close() {
+      const closed = worker
+        .close()
+        .then(async () => queue.close())
+        .catch(onError);
+      const taken = Promise.race([closed, Promise.allSettled(underWay)]);
+      // A close that begins while Redis is away never ends, though all that was taken is done: it waits for a read to come back.
+      const late = new AbortController();
+      await Promise.race([closed, taken.then(async () => delay(closeWithinMs, undefined, { signal: late.signal })).catch(() => undefined)]);
+      late.abort();
+      if (!worker.isRunning()) return;
+      void worker.disconnect().catch(() => undefined);
     },
   };
 }

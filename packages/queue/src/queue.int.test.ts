@@ -168,3 +168,34 @@ describe("a Redis", () => {
     await dispatcher.close();
   });
 });
+
+describe("a consumer that closes", () => {
+  it("while Redis is away lets go when what it had taken is done", { timeout: 60_000 }, async () => {
+    const first = await startRedis();
+    const prefix = randomBytes(6).toString("hex");
+    const redis = await connectRedis(first.url, "worker");
+    const dispatcher = createDispatcher(await connectRedis(first.url, "caller"), prefix);
+    const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let done = false;
+    const handle = async (): Promise<Disposition> => {
+      begun.resolve();
+      await finish.promise;
+      done = true;
+      return { kind: "done", value: { jobId: job.id, state: "succeeded" } };
+    };
+    const consumer = startConsumer({ redis, prefix, concurrency: 5, lockMs: 1_000, stallCheckMs: 500, handle, onError: () => undefined });
+    await dispatcher.add(job);
+    await begun.promise;
+    await first.kill();
+    const closed = consumer.close().then(() => done);
+    let tries = 0;
+    redis.on("reconnecting", () => (tries += 1));
+    finish.resolve();
+    await expect.poll(() => tries, { timeout: 20_000 }).toBeGreaterThan(6);
+    const again = await startRedis({ port: first.port });
+    expect(await closed).toBe(true);
+    redis.disconnect();
+    await dispatcher.close();
+    await again.stop();
+  });
+});
