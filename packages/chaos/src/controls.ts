@@ -14,5 +14,5 @@ export const aims: Record<Control, { kinds: readonly FaultKind[]; points?: reado
   "compare-and-set": { kinds: ["worker-freeze"], points: ["jobs.end:before"] },
   sweeper: { kinds: ["redis-flush", "producer-half"] },
   lease: { kinds: ["worker-kill"] },
-  preconditions: { kinds: ["worker-freeze"], points: ["kube.delete:before"], atLeastMs: 6_000 },
+  preconditions: { kinds: ["worker-freeze"], points: ["kube.delete:before"], atLeastMs: 12_000 },
 };
