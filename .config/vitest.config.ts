@@ -6,7 +6,8 @@ const root = join(import.meta.dirname, "..");
 const shared = { root, globals: false, testTimeout: 30_000, hookTimeout: 120_000 };
 
 // unit: no service. integration: real Redis, MongoDB, SSH. cluster: the suites that every cluster must pass, on the embedded
-// one, or with PODQ_TEST_CLUSTER=real on the one that K8S_SSH_* and PODQ_TEST_* of the environment describe.
+// one, or with PODQ_TEST_CLUSTER=real on the one that K8S_SSH_* and PODQ_TEST_* of the environment describe. chaos: faults for
+// minutes; not a part of `npm test`.
 export default defineConfig({
   test: {
     root,
@@ -18,7 +19,7 @@ export default defineConfig({
           ...shared,
           name: "unit",
           include: ["{apps,packages}/**/src/**/*.test.ts"],
-          exclude: ["**/*.{int,cluster}.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.{int,cluster,chaos}.test.ts", "**/node_modules/**"],
         },
       },
       {
@@ -40,6 +41,7 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
+      { test: { ...shared, name: "chaos", include: ["{apps,packages}/**/src/**/*.chaos.test.ts"], maxWorkers: 1 } },
     ],
   },
 });
