@@ -31,7 +31,8 @@ beforeAll(async () => {
   workers = ways.map(({ pool }) => createExecs({ open: (argv, options) => pool.open(argv, options) }));
   const home = on.identity("cuts");
   const first = await createdPod(on, home);
-  pods = [first, ...(await Promise.all(Array.from({ length: podCount - 1 }, (_, i) => barePod(on, home, `cuts-${i}`, {}))))];
+  pods = [first];
+  while (pods.length < podCount) pods.push(await barePod(on, home, `cuts-${pods.length}`, {})); // all at once they would starve each other
 });
 afterAll(async () => {
   await Promise.all(workers.map((execs) => execs.close()));

@@ -158,10 +158,11 @@ export async function barePod(on: ClusterFixture, home: PodIdentity, name: strin
     ["apply", "--server-side", "--validate=ignore", "-f", "-"],
     JSON.stringify({ apiVersion: "v1", kind: "Pod", metadata: { name, namespace }, spec }),
   );
-  const podUid = await eventually(`${name} runs`, async () => {
+  const uidOnceReady = async (): Promise<string | undefined> => {
     const { metadata, status } = JSON.parse(await on.admin(["get", "pod", name, `--namespace=${namespace}`, "-o", "json"]));
     return status?.containerStatuses?.[0]?.ready === true ? String(metadata.uid) : undefined;
-  });
+  };
+  const podUid = await eventually(`${name} runs`, uidOnceReady, 60_000);
   return { namespace, pod: name, podUid };
 }
 
