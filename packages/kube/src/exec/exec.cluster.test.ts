@@ -339,14 +339,26 @@ describe("the end of a command", () => {
   });
 });
 
+async function noZombies(): Promise<void> {
+  await eventually("no zombie", async () => {
+    const script = "grep -h '^State' /proc/[0-9]*/status | grep -c Z";
+    return (await inPod(on, pod, `${script}; true`)) === "0\n" ? true : undefined;
+  });
+}
+
 describe("what podq leaves in a pod", () => {
   it("is nothing in /workspace, one variable, and no process of an ended run", async () => {
     const { stdout } = await exec({ command: "env | grep -c PODQ; ls -A /workspace | grep -v '^q$'; pwd", cwd: "/workspace" });
     expect(stdout).toBe("1\n/workspace\n");
-    // The runner collects its ended handlers when it is pinged.
-    await eventually("no zombie", async () => {
-      const script = "grep -h '^State' /proc/[0-9]*/status | grep -c Z";
-      return (await inPod(on, pod, `${script}; true`)) === "0\n" ? true : undefined;
-    });
+    await noZombies(); // the runner collects its ended handlers when it is pinged
+  });
+
+  it("trap: orphans of commands go to the pod's first process, which reaps them", async () => {
+    const orphans = "for i in 1 2 3 4 5 6 7 8 9 10; do (sleep 0.3 >/dev/null 2>&1 &); done";
+    expect((await exec({ command: orphans })).outcome).toMatchObject({ kind: "ended", exitCode: 0 });
+    await eventually("they have ended", async () =>
+      (await processesOf(on, pod)).some((line) => line.startsWith("sleep 0.3")) ? undefined : true,
+    );
+    await noZombies();
   });
 });

@@ -136,6 +136,20 @@ describe("a journal", () => {
   });
 });
 
+describe("a pod without memory", () => {
+  it("trap: a command that is killed for its memory is not said to be killed by podq", async (test) => {
+    test.skip(!real, "the embedded cluster limits no memory");
+    const pod = await podLike("memory", {});
+    const { outcome } = await run(execs, pod, { command: "tail /dev/zero" });
+    // Where the kernel kills all of a container at once, it is started anew.
+    const known = outcome.kind === "lost" ? outcome.code : outcome.kind === "ended" ? outcome.exitCode : outcome.kind;
+    expect([137, "pod-replaced"]).toContain(known);
+    expect(outcome).not.toHaveProperty("signal");
+    expect(outcome).not.toHaveProperty("why");
+    expect((await run(execs, pod, { command: "exit 3" })).outcome).toMatchObject({ kind: "ended", exitCode: 3 });
+  });
+});
+
 describe("a pod that goes away", () => {
   it("trap: with its container: the run is lost, with what was seen; the next one runs in the new container", async () => {
     const begun = begin(execs, created, { command: "echo on; sleep 0.3; kill -TERM 1; sleep 60" });
