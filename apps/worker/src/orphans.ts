@@ -2,6 +2,7 @@ import { podKey, type Owner } from "@podq/jobs";
 import type { PodIdentity, Pods } from "@podq/kube";
 import type { PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
+import { startDuty } from "./duty.ts";
 
 /** Options of {@link startOrphanSweeper}: `everyMs` between two looks of the one worker that has the duty. */
 export type OrphanOptions = {
@@ -20,11 +21,7 @@ const goneWithinMs = 60_000;
  * failed delete left behind a newer generation. Only of this installation, by uid; what has no record is left to be adopted.
  */
 export function startOrphanSweeper({ store, pods, worker, everyMs, log }: OrphanOptions): { stop: () => void } {
-  const stop = new AbortController();
-  const { signal } = stop;
-
-  const sweep = async (): Promise<void> => {
-    if (!(await store.leases.take("orphans", worker, 3 * everyMs))) return;
+  const duty = startDuty({ duty: "orphans", leases: store.leases, worker, everyMs, log }, async (signal) => {
     for (const found of await pods.all({ signal, timeoutMs: lookWithinMs })) {
       // Read after the cluster: a generation that is on record as over now was over then, or began before it.
       const record = await store.pods.get(podKey(ownerOf(found), found.name));
@@ -32,26 +29,9 @@ export function startOrphanSweeper({ store, pods, worker, everyMs, log }: Orphan
       log.warn({ namespace: found.namespace, generation: found.generation }, "deleting a namespace whose generation is on record as gone");
       await pods.delete(found, { signal, timeoutMs: goneWithinMs });
     }
-  };
-
-  let busy = false;
-  const timer = setInterval(() => {
-    if (busy) return;
-    busy = true;
-    sweep()
-      .catch((error: unknown) => {
-        if (!signal.aborted) log.warn({ err: error }, "a look for namespaces without a pod failed; the next one is due soon");
-      })
-      .finally(() => (busy = false));
-  }, everyMs);
-
-  return {
-    // Not waited for: a kubectl that hangs is no reason to hand over jobs any later.
-    stop() {
-      stop.abort();
-      clearInterval(timer);
-    },
-  };
+  });
+  // Not waited for: a kubectl that hangs is no reason to hand over jobs any later.
+  return { stop: () => void duty.stop() };
 }
 
 /** Whether a pod's record says that this generation is gone for good. */

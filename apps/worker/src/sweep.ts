@@ -1,6 +1,7 @@
 import type { Line } from "@podq/client/line";
 import type { Store } from "@podq/store";
 import type { Logger } from "pino";
+import { startDuty } from "./duty.ts";
 import type { Observer } from "./metrics.ts";
 
 const expiredAtOnce = 500;
@@ -20,11 +21,7 @@ export type SweeperOptions = {
  * dispatch, what Redis lost, what a dead worker held. One worker at a time has the duty, by a lease in MongoDB.
  */
 export function startSweeper({ store, line, worker, everyMs, log, observer }: SweeperOptions): { stop: () => Promise<void> } {
-  const stop = new AbortController();
-  let running = Promise.resolve();
-
-  const sweep = async (): Promise<void> => {
-    if (!(await store.leases.take("sweeper", worker, 3 * everyMs))) return;
+  return startDuty({ duty: "sweeper", leases: store.leases, worker, everyMs, log }, async (stop) => {
     const expired = await store.jobs.expire(expiredAtOnce);
     for (const job of expired) {
       log.warn({ job: job._id, pod: job.podKey }, "its deadline passed before it could run");
@@ -34,25 +31,8 @@ export function startSweeper({ store, line, worker, everyMs, log, observer }: Sw
     observer?.swept({ stranded: stranded.length, expired: expired.length });
     if (stranded.length > 0) log.debug({ jobs: stranded.length }, "waking what should run");
     for (const job of stranded) {
-      if (stop.signal.aborted) return;
+      if (stop.aborted) return;
       await line.wake(job);
     }
-  };
-
-  let busy = false;
-  const timer = setInterval(() => {
-    if (busy) return;
-    busy = true;
-    running = sweep()
-      .catch((error: unknown) => log.warn({ err: error }, "a sweep failed; the next one is due soon"))
-      .finally(() => (busy = false));
-  }, everyMs);
-
-  return {
-    async stop() {
-      stop.abort();
-      clearInterval(timer);
-      await running;
-    },
-  };
+  });
 }

@@ -1,0 +1,33 @@
+import type { Store } from "@podq/store";
+import type { Logger } from "pino";
+
+/** Options of {@link startDuty}. `duty` is its name, in the lease as in the log; `everyMs` lies between two turns of whoever has it. */
+export type DutyOptions = { duty: string; leases: Store["leases"]; worker: string; everyMs: number; log: Logger };
+
+/** Work that one worker at a time does, by a lease in MongoDB: it may fail, and is done again at the next turn. `stop` resolves when none is under way. */
+export function startDuty(
+  { duty, leases, worker, everyMs, log }: DutyOptions,
+  work: (stop: AbortSignal) => Promise<void>,
+): { stop: () => Promise<void> } {
+  const stop = new AbortController();
+  let running: Promise<void> | undefined;
+
+  const turn = async (): Promise<void> => {
+    try {
+      if (await leases.take(duty, worker, 3 * everyMs)) await work(stop.signal);
+    } catch (error) {
+      if (!stop.signal.aborted) log.warn({ err: error, duty }, "a turn of a duty failed; the next one is due soon");
+    }
+  };
+  const timer = setInterval(() => {
+    running ??= turn().finally(() => (running = undefined));
+  }, everyMs);
+
+  return {
+    async stop() {
+      stop.abort();
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
