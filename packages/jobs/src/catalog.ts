@@ -137,10 +137,11 @@ export function parseRequest<K extends Kind>(kind: K, payload: unknown): JobRequ
   // Which schema it was is known by `kind`, and not to the compiler: the types meet again in the return.
   const { params, idempotencyKey = null, ...rest } = parsed.data as Omit<z.output<(typeof payloads)["exec"]>, "kind">;
   const { stdin: text, ...others } = params;
-  return { kind, ...rest, idempotencyKey, params: others, stdin: text === undefined ? null : bytesOf(text) } as unknown as JobRequest<K>;
+  return { kind, ...rest, idempotencyKey, params: others, stdin: text === undefined ? null : stdinBytes(text) } as unknown as JobRequest<K>;
 }
 
-function bytesOf(text: z.output<typeof stdin>): Buffer {
+/** Standard input as a payload has it, as bytes. */
+export function stdinBytes(text: z.output<typeof stdin>): Buffer {
   return typeof text === "string" ? Buffer.from(text) : Buffer.from(text.base64, "base64");
 }
 

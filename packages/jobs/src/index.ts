@@ -4,6 +4,7 @@ export {
   parseRequest,
   payloadJsonSchema,
   requestBodies,
+  stdinBytes,
   type JobRequest,
   type Kind,
   type Params,

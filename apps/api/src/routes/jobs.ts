@@ -1,5 +1,5 @@
 import { jobHandle, toJobStatus, watchJob, type Context } from "@podq/client/handles";
-import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames } from "@podq/jobs";
+import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames, stdinBytes } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
@@ -126,7 +126,7 @@ export function addJobRoutes(app: App, context: Context): void {
       demandScope(request.caller, "run");
       const { _id: id } = await jobOf(context, request.caller, request.params.id);
       const { env, stdin } = request.body ?? {};
-      const input = stdin === undefined ? {} : { stdin: typeof stdin === "string" ? stdin : Buffer.from(stdin.base64, "base64") };
+      const input = stdin === undefined ? {} : { stdin: stdinBytes(stdin) };
       const again = await jobHandle(context, id).retry({ ...(env && { env }), ...input });
       reply.code(202).header("location", `/v1/jobs/${again.id}`);
       return await again.status();

@@ -1,5 +1,5 @@
 import { enqueue, podHandle, toJobStatus, type Context } from "@podq/client/handles";
-import { jobWire, parseRequest, podStatuses, podWire, requestBodies, type Owner } from "@podq/jobs";
+import { jobWire, parseRequest, podStatuses, podWire, requestBodies, stdinBytes, type Owner } from "@podq/jobs";
 import { toPodRecord, type JobDocument } from "@podq/store";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
@@ -141,7 +141,7 @@ async function enqueueExec(
     const request = parseRequest("exec", { ...address, params: { command, ...params }, deadlineMs, maxAttempts, labels, ...keyed });
     return (await enqueue(context.store, context.line, { ...request, stdin: "stream" }))._id;
   }
-  const input = stdin === undefined ? {} : { stdin: typeof stdin === "string" ? stdin : Buffer.from(stdin.base64, "base64") };
+  const input = stdin === undefined ? {} : { stdin: stdinBytes(stdin) };
   return (await pod.exec(command, { ...defined(options), ...input, ...keyed })).id;
 }
 
