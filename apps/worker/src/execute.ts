@@ -104,7 +104,7 @@ async function settle(executor: Executor, held: Held, outcome: Outcome): Promise
   void line.nudge(job._id, isTerminal(saved.state));
   if (outcome.kind === "release") return { kind: "handover" };
   if (outcome.kind === "retry")
-    return { kind: "park", forMs: outcome.delayMs, lookAgain: async () => (await store.jobs.get(job._id))?.cancel != null };
+    return { kind: "park", forMs: outcome.delayMs, lookAgain: async () => isWanted(await store.jobs.get(job._id)) };
   if (job.stdinBytes !== null) await store.input.remove(job._id);
   await (next === null ? line.wakeNext(job.podKey) : line.wake(next));
   return { kind: "done", value: summaryOf(saved) };
@@ -139,7 +139,7 @@ async function notItsTurn(executor: Executor, { id, podKey }: Found, starts: num
     const reason = `job ${job._id} deletes the pod and cancels what is before it`;
     await Promise.all((await store.jobs.pending(job)).map(async ({ _id }) => line.cancel(_id, reason)));
   }
-  return { kind: "park", lookAgain: async () => line.mayRun(job) };
+  return { kind: "park", lookAgain: async () => store.jobs.isDue(job) };
 }
 
 // Somebody else has the job or its pod, or it is not due, or its time is over: the record says which.
@@ -152,6 +152,11 @@ async function unclaimed({ store, line }: Executor, id: string): Promise<Disposi
   const forMs = Math.max(100, (until?.getTime() ?? 0) - Date.now() + 50);
   const seen = job.version;
   return { kind: "park", forMs: Math.min(forMs, 60_000), lookAgain: async () => ((await store.jobs.get(id))?.version ?? seen) !== seen };
+}
+
+// What is put aside until its next try is due has nothing more to wait for.
+function isWanted(job: JobDocument | null): boolean {
+  return job?.state !== "queued" || job.cancel !== null;
 }
 
 function noRecord(jobId: string): Summary {

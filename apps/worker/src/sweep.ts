@@ -5,6 +5,7 @@ import { startDuty } from "./duty.ts";
 import type { Observer } from "./metrics.ts";
 
 const expiredAtOnce = 500;
+const closedAtOnce = 500;
 
 /** Options of {@link startSweeper}: `everyMs` between two looks of the one worker that has the duty. */
 export type SweeperOptions = {
@@ -18,7 +19,8 @@ export type SweeperOptions = {
 
 /**
  * Finds the jobs that somebody should be running and nobody is, and brings them back to BullMQ: what a producer could not
- * dispatch, what Redis lost, what a dead worker held. One worker at a time has the duty, by a lease in MongoDB.
+ * dispatch, what Redis lost, what a dead worker held. It also closes BullMQ's entries of jobs that
+ * ended without a worker. One worker at a time has the duty, by a lease in MongoDB.
  */
 export function startSweeper({ store, line, worker, everyMs, log, observer }: SweeperOptions): { stop: () => Promise<void> } {
   return startDuty({ duty: "sweeper", leases: store.leases, worker, everyMs, log }, async (stop) => {
@@ -27,6 +29,8 @@ export function startSweeper({ store, line, worker, everyMs, log, observer }: Sw
       log.warn({ job: job._id, pod: job.podKey }, "its deadline passed before it could run");
       await line.expired(job);
     }
+    const parked = await store.jobs.parked(closedAtOnce);
+    if (parked.length > 0) await store.jobs.unparked(await line.unpark(parked));
     const stranded = await store.jobs.stranded();
     observer?.swept({ stranded: stranded.length, expired: expired.length });
     if (stranded.length > 0) log.debug({ jobs: stranded.length }, "waking what should run");

@@ -14,7 +14,7 @@ export type OnLag = (error: unknown, jobId: string) => void;
  * sweeper finds what was not dispatched.
  *
  *   enqueue: look, insert.       nobody before -> add while the insert is under way
- *                                behind others -> park, look again, wake if the turn came meanwhile
+ *                                behind others -> park, look again, wake if the turn, or a cancel, came meanwhile
  *   end:     save, then look.    wake each job that may run now
  */
 export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dispatcher, onLag: OnLag) {
@@ -26,16 +26,12 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     }
   };
 
-  const mayRun = async (job: { _id: string; podKey: string }): Promise<boolean> =>
-    (await store.jobs.head(job.podKey)).some(({ _id }) => _id === job._id);
-
   const wakeNext = async (podKey: string): Promise<void> => {
     const waiting = (await store.jobs.head(podKey)).filter((job) => job.state === "queued");
     await Promise.all(waiting.map((job) => lagging(job._id, async () => dispatcher.wake(dispatchOf(job)))));
   };
 
   return {
-    mayRun,
     wakeNext,
 
     /** Hands an accepted job to BullMQ; `behind` others or not is only a guess at whether it is worth a worker's look now. */
@@ -43,7 +39,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
       await lagging(job._id, async () => {
         if (!behind || cancelsPending(job)) return dispatcher.add(dispatchOf(job));
         await dispatcher.park(dispatchOf(job));
-        if (await mayRun(job)) await dispatcher.wake(dispatchOf(job));
+        if (await store.jobs.isDue(job)) await dispatcher.wake(dispatchOf(job));
       });
     },
 
@@ -53,6 +49,17 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
 
     /** Wakes one job, whatever BullMQ knows of it. */
     wake: async (job: Parameters<typeof dispatchOf>[0]): Promise<void> => lagging(job._id, async () => dispatcher.wake(dispatchOf(job))),
+
+    /** Brings jobs that ended without a worker to one, where BullMQ has them parked, so that their entries are closed. Returns those seen to. */
+    async unpark(jobs: readonly Parameters<typeof dispatchOf>[0][]): Promise<string[]> {
+      const seen: string[] = [];
+      for (const job of jobs)
+        await lagging(job._id, async () => {
+          await dispatcher.unpark(dispatchOf(job));
+          seen.push(job._id);
+        });
+      return seen;
+    },
 
     /** Tells the followers of a job to read it again; `over`: that it has ended. */
     nudge: async (jobId: string, over = false): Promise<void> => lagging(jobId, async () => dispatcher.nudge(jobId, over)),

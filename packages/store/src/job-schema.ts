@@ -62,6 +62,8 @@ export type JobDocument = {
   worker: string | null;
   leaseUntil: Date | null;
   turn?: string[];
+  /** It ended without a worker, and BullMQ may have it parked still: until the sweeper has seen to that. */
+  parked?: true;
   result: unknown;
   error: Failure | null;
   version: number;
@@ -117,6 +119,7 @@ export const jobSchema = new Schema<JobDocument>(
     worker: optional(String),
     leaseUntil: optional(Date),
     turn: { type: [String], default: undefined },
+    parked: { type: Boolean, default: undefined },
     result: optional(Schema.Types.Mixed),
     error: optional(part({ code: String, message: String })),
     version: { type: Number, required: true },
@@ -139,6 +142,7 @@ jobSchema.index(
   { podKey: 1, idempotencyKey: 1 },
   { name: "idempotency", unique: true, partialFilterExpression: { idempotencyKey: { $type: "string" } } },
 );
+jobSchema.index({ parked: 1 }, { name: "parked", partialFilterExpression: { parked: true } });
 jobSchema.index({ deadlineAt: 1 }, { name: "deadline", partialFilterExpression: unfinished });
 jobSchema.index({ podKey: 1, createdAt: -1 }, { name: "of-pod" });
 jobSchema.index({ createdAt: -1, _id: -1 }, { name: "newest" });

@@ -9,7 +9,6 @@ import {
   type JobRequest,
   type SignalAnswer,
   type SignalName,
-  type TerminalState,
 } from "@podq/jobs";
 import { mongo, type Model, type QueryFilter } from "mongoose";
 import { sameDigest } from "./digest.ts";
@@ -17,16 +16,14 @@ import { isDuplicate, StoreError } from "./errors.ts";
 import type { JobDocument, Target } from "./job-schema.ts";
 import { digestParts, newJob } from "./new-job.ts";
 import { ofOwners } from "./owners.ts";
-import { literal, serverTime, visible, type UpdateStage } from "./stages.ts";
+import { claimable, closeAttempts, leaseOver, parted, partedUnrun, visibleJob, type Ending } from "./job-stages.ts";
+import { literal, serverTime, type UpdateStage } from "./stages.ts";
 
 /** What of a job its dispatch needs. */
 export type LineEntry = Pick<
   JobDocument,
   "_id" | "dispatchId" | "kind" | "owner" | "name" | "podKey" | "state" | "parallel" | "notBefore" | "leaseUntil"
 >;
-
-/** How a job ended. */
-export type Ending = { state: TerminalState; result: unknown; error: Failure | null; why: string };
 
 /** Which jobs a list shows. */
 export type JobFilter = {
@@ -41,12 +38,6 @@ export type JobFilter = {
 /** The jobs collection: the truth about every job, and the lock of every pod. */
 export type JobStore = ReturnType<typeof createJobStore>;
 
-const notDue = { $gt: [{ $ifNull: ["$notBefore", "$$NOW"] }, "$$NOW"] };
-const leaseOver = { $lt: ["$leaseUntil", "$$NOW"] };
-const inTime = { $or: [{ $gt: ["$deadlineAt", "$$NOW"] }, { $ne: ["$target", null] }] };
-const claimable = {
-  $or: [{ $and: [{ $eq: ["$state", "queued"] }, { $not: [notDue] }, inTime] }, { $and: [{ $eq: ["$state", "running"] }, leaseOver] }],
-};
 const lineFields = {
   _id: 1,
   dispatchId: 1,
@@ -61,33 +52,6 @@ const lineFields = {
 } as const;
 const entry = Object.fromEntries(Object.keys(lineFields).map((field) => [field, `$${field}`]));
 const inLine = { state: { $in: [...unfinishedStates] } };
-const visibleJob = visible(["state", "attempt"]);
-
-const closeAttempts = (why: unknown): object => ({
-  $map: {
-    input: "$attempts",
-    as: "a",
-    in: { $cond: [{ $eq: ["$$a.endedAt", null] }, { $mergeObjects: ["$$a", { endedAt: "$$NOW", why }] }, "$$a"] },
-  },
-});
-
-const parted = (ending: Ending, retentionMs: number): UpdateStage[] => [
-  {
-    $set: {
-      state: literal(ending.state),
-      result: literal(ending.result),
-      error: literal(ending.error),
-      endedAt: "$$NOW",
-      leaseUntil: null,
-      notBefore: null,
-      attempts: closeAttempts(literal(ending.why)),
-      expiresAt: serverTime(retentionMs),
-    },
-  },
-  { $unset: ["turn", "params.env"] },
-  visibleJob,
-];
-
 const keptAttempts = 100;
 const keptSignals = 100;
 
@@ -192,6 +156,13 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     /** The jobs at the head of a pod's line that may run, running ones included. */
     async head(podKey: string): Promise<LineEntry[]> {
       return runnable(await lineOf(podKey, slotsPerPod).toArray());
+    },
+
+    /** Whether a job that is put aside now would be missed: it may run, or has ended and nobody will wake it again. */
+    async isDue({ _id, podKey }: Pick<JobDocument, "_id" | "podKey">): Promise<boolean> {
+      const line = await lineOf(podKey, slotsPerPod).toArray();
+      if (line.some((job) => job._id === _id)) return runnable(line).some((job) => job._id === _id);
+      return line.length < slotsPerPod || (await jobs.countDocuments({ _id, ...inLine })) === 0;
     },
 
     /** Whether a job may run now; `next` is the one job that then may when this one has ended, where that is certain already. */
@@ -306,7 +277,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     async cancel(id: string, reason: string): Promise<JobDocument | null> {
       const ending: Ending = { state: "cancelled", result: null, error: { code: "cancelled", message: reason }, why: "cancelled" };
       return (
-        (await update({ _id: id, state: "queued", target: null }, parted(ending, options.retentionMs))) ??
+        (await update({ _id: id, state: "queued", target: null }, partedUnrun(ending, options.retentionMs))) ??
         (await update({ _id: id, ...inLine, cancel: null }, [
           { $set: { cancel: { at: "$$NOW", reason: literal(reason) } } },
           visibleJob,
@@ -351,8 +322,17 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         .find({ ...due, deadlineAt: { $lt: new Date() }, ...(id === undefined ? {} : { _id: id }) }, { _id: 1 })
         .limit(limit)
         .lean();
-      const ended = await Promise.all(ids.map(({ _id }) => update({ ...due, _id }, parted(ending, options.retentionMs))));
+      const ended = await Promise.all(ids.map(({ _id }) => update({ ...due, _id }, partedUnrun(ending, options.retentionMs))));
       return ended.filter((job) => job !== null);
+    },
+
+    /** Jobs that ended without a worker and may still be parked in BullMQ. */
+    parked: async (limit: number): Promise<LineEntry[]> =>
+      jobs.find<LineEntry>({ parked: true }, { projection: lineFields, limit }).toArray(),
+
+    /** Notes that these are parked no more. */
+    async unparked(ids: readonly string[]): Promise<void> {
+      await jobs.updateMany({ _id: { $in: [...ids] } }, { $unset: { parked: 1 } });
     },
 
     /** The jobs that somebody should be running and nobody is: what the sweeper wakes. */

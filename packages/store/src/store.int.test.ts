@@ -199,6 +199,18 @@ describe("the sweeper's view", () => {
     await expect.poll(async () => (await store.jobs.stranded()).map(({ _id }) => _id).toSorted()).toEqual(["late", "running"]);
   });
 
+  it("has those that ended without a worker, until it was said that BullMQ has them parked no more", async () => {
+    await using store = await open();
+    await store.jobs.insert("cancelled", exec());
+    await store.jobs.insert("expired", exec({}, { deadlineMs: 1 }));
+    await store.jobs.cancel("cancelled", "not wanted");
+    await expect.poll(async () => store.jobs.expire(9)).toHaveLength(1);
+    const ids = (await store.jobs.parked(9)).map(({ _id }) => _id);
+    expect(ids.toSorted()).toEqual(["cancelled", "expired"]);
+    await store.jobs.unparked(["expired"]);
+    expect(await store.jobs.parked(9)).toMatchObject([{ _id: "cancelled" }]);
+  });
+
   it("is one worker's at a time", async () => {
     await using store = await open();
     expect(await store.leases.take("sweeper", "w1", 300)).toBe(true);

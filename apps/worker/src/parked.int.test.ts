@@ -1,0 +1,57 @@
+import { createLine } from "@podq/client/line";
+import { parseRequest } from "@podq/jobs";
+import { connectRedis, createDispatcher } from "@podq/queue";
+import { Queue } from "bullmq";
+import { describe, expect, it } from "vitest";
+import type { EngineConfig } from "./engine.ts";
+import type { Handler } from "./execute.ts";
+import { openBench, type Bench } from "./testing.ts";
+
+const request = parseRequest("exec", { owner: { project: "p" }, params: { command: "x" } });
+
+const untilCancelled: Handler = async ({ hold }) => {
+  await new Promise((resolve) => hold.cancel.addEventListener("abort", resolve, { once: true }));
+  return { kind: "end", state: "cancelled", result: null, error: { code: "cancelled", message: "enough" }, why: "cancelled" };
+};
+
+/** A pod that is busy, and a producer's own line to BullMQ. */
+async function openScene(config: Partial<EngineConfig>) {
+  const bench: Bench = await openBench();
+  await bench.work(untilCancelled, config);
+  const running = await bench.podq.pod({ project: "p" }).exec("x");
+  await expect.poll(async () => (await running.status()).state, { timeout: 10_000 }).toBe("running");
+  const redis = await connectRedis(bench.redisUrl, "caller");
+  const dispatcher = createDispatcher(redis, bench.prefix);
+  const queue = new Queue("podq", { connection: redis, prefix: bench.prefix });
+  return {
+    store: bench.store,
+    line: createLine(bench.store, dispatcher, () => undefined),
+    stateOf: async (id: string) => queue.getJobState(id),
+    async [Symbol.asyncDispose]() {
+      await running.cancel();
+      await queue.close();
+      await dispatcher.close();
+      await bench[Symbol.asyncDispose]();
+    },
+  };
+}
+
+describe("a job that ended without a worker", () => {
+  it("does not stay in BullMQ though it was cancelled before its producer had parked it", async () => {
+    await using scene = await openScene({ sweepMs: 60_000 });
+    const { job, behind } = await scene.store.jobs.insert("late", request);
+    await scene.line.cancel(job._id, "not wanted");
+    await scene.line.dispatch(job, behind);
+    await expect.poll(async () => scene.stateOf(job._id), { timeout: 10_000 }).toBe("completed");
+  });
+
+  it("does not stay in BullMQ though whoever cancelled it died before saying so", async () => {
+    await using scene = await openScene({ sweepMs: 300 });
+    const { job, behind } = await scene.store.jobs.insert("left", request);
+    await scene.line.dispatch(job, behind);
+    expect(await scene.stateOf(job._id)).toBe("delayed");
+    await scene.store.jobs.cancel(job._id, "not wanted");
+    await expect.poll(async () => scene.stateOf(job._id), { timeout: 10_000 }).toBe("completed");
+    await expect.poll(async () => scene.store.jobs.parked(1), { timeout: 10_000 }).toEqual([]);
+  });
+});
