@@ -160,14 +160,16 @@ async function* chunksOf(input: AsyncIterator<Uint8Array | string>, stop: AbortS
 
 // What was promised, or undefined once the signal has aborted and the promise had its chance.
 async function unless<T>(signal: AbortSignal, promised: Promise<T>): Promise<T | undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const aborted = (): void => void setImmediate(() => resolve(undefined));
-  if (signal.aborted) aborted();
-  else signal.addEventListener("abort", aborted, { once: true });
+  const done = new AbortController();
+  const over = new Promise<undefined>((resolve) => {
+    const aborted = (): void => void setImmediate(() => resolve(undefined));
+    if (signal.aborted) aborted();
+    else signal.addEventListener("abort", aborted, { once: true, signal: done.signal });
+  });
   try {
-    return await Promise.race([promised, promise]);
+    return await Promise.race([promised, over]);
   } finally {
-    signal.removeEventListener("abort", aborted);
+    done.abort();
   }
 }
 

@@ -22,19 +22,21 @@ export async function watchJob(listener: Listener, jobId: string, until: "change
     stop,
     async next(signal) {
       signal?.throwIfAborted();
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      const timer = setTimeout(() => resolve(), pollMs);
-      const aborted = (): void => reject(signal?.reason instanceof Error ? signal.reason : new Error(String(signal?.reason)));
-      signal?.addEventListener("abort", aborted, { once: true });
-      wake = resolve;
-      if (nudged) resolve();
+      let timer: NodeJS.Timeout | undefined;
+      let aborted: (() => void) | undefined;
       try {
-        await promise;
+        await new Promise<void>((resolve, reject) => {
+          timer = setTimeout(resolve, pollMs);
+          aborted = () => reject(signal?.reason instanceof Error ? signal.reason : new Error(String(signal?.reason)));
+          signal?.addEventListener("abort", aborted, { once: true });
+          wake = resolve;
+          if (nudged) resolve();
+        });
       } finally {
         nudged = false;
         wake = undefined;
         clearTimeout(timer);
-        signal?.removeEventListener("abort", aborted);
+        if (aborted !== undefined) signal?.removeEventListener("abort", aborted);
       }
     },
   };

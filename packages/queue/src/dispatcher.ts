@@ -48,13 +48,12 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
   queue.on("error", () => undefined); // the call that fails says it
 
   const inTime = async <T>(what: string, work: Promise<T>): Promise<T> => {
-    const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () => late.reject(new QueueError("unreachable", `Redis did not answer within ${answerMs} ms to: ${what}`)),
-      answerMs,
-    );
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new QueueError("unreachable", `Redis did not answer within ${answerMs} ms to: ${what}`)), answerMs);
+    });
     try {
-      return await Promise.race([work, late.promise]);
+      return await Promise.race([work, late]);
     } catch (error) {
       if (error instanceof QueueError) throw error;
       throw new QueueError("unreachable", `Redis failed to ${what}: ${error instanceof Error ? error.message : String(error)}`, {
