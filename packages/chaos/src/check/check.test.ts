@@ -192,8 +192,16 @@ describe("the checker", () => {
     expect(rules(false)).toEqual(["cause"]);
   });
 
-  it("takes a failure for explained when the pod was deleted before it", () => {
-    const gone = job("d", 1.5, { kind: "delete", token: null, stdout: "", stderr: "", exitCode: null });
+  it.for([1.5, 9])("takes a failure for explained when the pod was deleted before it, wherever in line that was (%s)", (seq) => {
+    const gone = job("d", seq, {
+      startedAtMs: 1_600,
+      endedAtMs: 1_700,
+      kind: "delete",
+      token: null,
+      stdout: "",
+      stderr: "",
+      exitCode: null,
+    });
     const failed = swap("b", {
       state: "failed",
       error: { code: "pod-not-running", message: "it is deleted" },

@@ -87,11 +87,15 @@ export function causes({ events, jobs }: History): Violation[] {
   const cancelled = new Set(events.flatMap((event) => (event.event === "cancel-asked" ? [event.jobId] : [])));
   return [...groupBy(jobs, ({ podKey }) => podKey).values()].flatMap((ofPod) => {
     const clearedUpTo = Math.max(...ofPod.filter(({ id }) => isClearing(asked.get(id))).map(({ seq }) => seq));
+    const lifecycle = ofPod.filter(({ kind }) => kind !== "exec");
+    const isOnTheWay = (atMs: number): boolean =>
+      lifecycle.some(({ startedAtMs, endedAtMs }) => startedAtMs !== null && startedAtMs < atMs && atMs < (endedAtMs ?? Infinity));
     let pod: "there" | "not there" | "unknown" = "not there";
+    // As they ended, and not as they stand in line: two that were enqueued at once may run in either order.
     return ofPod
-      .toSorted((a, b) => a.seq - b.seq)
+      .toSorted((a, b) => (a.endedAtMs ?? Infinity) - (b.endedAtMs ?? Infinity))
       .flatMap((job) => {
-        const before = pod;
+        const before = job.endedAtMs !== null && isOnTheWay(job.endedAtMs) ? "unknown" : pod;
         if (job.kind !== "exec" && isTerminal(job.state))
           pod = job.state !== "succeeded" ? "unknown" : job.kind === "create" ? "there" : "not there";
         const request = asked.get(job.id);
