@@ -2,12 +2,11 @@ import { randomBytes } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startMongo, startRedis, type Mongo, type Redis } from "@podq/devstack";
+import { startMongo, startRedis, type Mongo, type Redis, startRelay, type Relay } from "@podq/devstack";
 import { useTestCluster, type TestCluster } from "@podq/devstack/testing";
 import { MongoClient, type Db } from "mongodb";
 import { collectFromNetwork, collectInFolder, marksMount, type Collector } from "./collector.ts";
 import { ChaosError } from "./errors.ts";
-import { startRelay, type Relay } from "./relay.ts";
 
 /** A service that can be killed and started again at the same place with what it had written. */
 type Restartable = {

@@ -6,6 +6,8 @@ export { DevstackError } from "./errors.ts";
 export type { DevstackCode } from "./errors.ts";
 export { startMongo } from "./mongo.ts";
 export type { Mongo, MongoOptions } from "./mongo.ts";
+export { startRelay } from "./relay.ts";
+export type { Relay } from "./relay.ts";
 export { startRedis } from "./redis.ts";
 export type { Redis, RedisOptions } from "./redis.ts";
 export { newKeyPair, startSshHost } from "./ssh-host.ts";

@@ -1,6 +1,6 @@
 // A worker in a process of its own, as `podq worker` is, that can be told to die or to freeze at a point of a job's life, to
 // overlook a job for a while, and to do without one of its protections.
-import { createLog, readConfig, startWorker } from "@podq/worker";
+import { awakeFor, createLog, readConfig, startWorker } from "@podq/worker";
 import { MongoClient } from "mongodb";
 import { report, settingsOf } from "../child.ts";
 import type { Control } from "../controls.ts";
@@ -45,7 +45,7 @@ const worker = await startWorker(config, createLog(config), (parts) => {
   return withPoints(without(settings.without, seeing, client.db()), at);
 });
 process.once("SIGTERM", () => {
-  setTimeout(() => process.exit(1), config.graceMs).unref();
+  void awakeFor(config.graceMs).over.then(() => process.exit(1));
   void worker.stop().then(() => process.exit(0));
 });
 await report("ready");

@@ -57,3 +57,15 @@ it("brings pieces late, and says how many", async () => {
   expect(await slow).toBe(2);
   socket.destroy();
 });
+
+it("forgets connections without a word, and lets new ones through", async () => {
+  const { socket } = await open();
+  expect(relay.forget()).toBe(1);
+  const heard: string[] = [];
+  for (const event of ["data", "end", "close"]) socket.on(event, () => heard.push(event));
+  socket.write("into the void");
+  const again = await open();
+  expect(await again.say("still here")).toBe("still here");
+  expect(heard).toEqual([]);
+  for (const one of [socket, again.socket]) one.destroy();
+});

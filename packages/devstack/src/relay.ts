@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type AddressInfo, type Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** A TCP relay between the workers and the SSH host, whose connections can be made bad. Each says how much it met. */
+/** A TCP relay, whose connections can be made bad. Each way says how much it met. */
 export type Relay = {
   port: number;
   /** Resets all connections; how many. */
@@ -11,12 +11,15 @@ export type Relay = {
   stall: (forMs: number) => Promise<number>;
   /** Brings each piece so much later, for so long; how many pieces were late. */
   slow: (byMs: number, forMs: number) => Promise<number>;
+  /** Nothing comes through the connections that there are, and no end of them either: so it is where a firewall forgot them. How many. */
+  forget: () => number;
   stop: () => Promise<void>;
 };
 
 /** Starts a relay to a host. */
 export async function startRelay(to: { host: string; port: number }): Promise<Relay> {
   const pairs = new Set<readonly [Socket, Socket]>();
+  const forgotten = new Set<Socket>();
   let open = Promise.resolve();
   let stalled = false;
   let lateByMs = 0;
@@ -25,6 +28,7 @@ export async function startRelay(to: { host: string; port: number }): Promise<Re
   // Pieces of one direction one after the other, so that none overtakes another when the delay changes.
   const forward = async (from: Socket, into: Socket): Promise<void> => {
     for await (const piece of from as AsyncIterable<Buffer>) {
+      if (forgotten.has(from)) continue;
       if (stalled) met.bytes += piece.byteLength;
       await open;
       if (lateByMs > 0) {
@@ -43,11 +47,11 @@ export async function startRelay(to: { host: string; port: number }): Promise<Re
       from.on("error", () => undefined); // a reset is what this is for
       from.once("close", () => {
         pairs.delete(pair);
-        into.destroy();
+        if (!forgotten.delete(from)) into.destroy();
       });
       forward(from, into).then(
-        () => into.end(),
-        () => into.destroy(),
+        () => forgotten.has(from) || into.end(),
+        () => forgotten.has(from) || into.destroy(),
       );
     }
   });
@@ -81,6 +85,10 @@ export async function startRelay(to: { host: string; port: number }): Promise<Re
       await delay(forMs);
       lateByMs = 0;
       return met.pieces;
+    },
+    forget() {
+      for (const pair of pairs) for (const socket of pair) forgotten.add(socket);
+      return pairs.size;
     },
     async stop() {
       server.close();
