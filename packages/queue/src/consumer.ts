@@ -39,7 +39,8 @@ export type Consumer = {
   close: () => Promise<void>;
 };
 
-// For BullMQ to note the ends of what was taken, and to let go of its connections.
+// For BullMQ to note the ends of what was taken, or to move it, and to let go of its connections. Where it cannot, because Redis is
+// away, the locks run out and another worker gets it.
 const closeWithinMs = 3_000;
 
 /** Starts to take jobs from the queue. */
@@ -48,8 +49,16 @@ export function startConsumer(options: ConsumerOptions): Consumer {
   const connection = { connection: redis, prefix };
   const queue = new Queue<unknown, unknown>(queueName, connection);
   const underWay = new Set<Promise<unknown>>();
+  const idle = async (): Promise<void> => {
+    while (underWay.size > 0) await Promise.allSettled(underWay);
+  };
+  const handled = async (delivery: Delivery): Promise<Disposition> => {
+    const work = handle(delivery);
+    underWay.add(work);
+    return work.finally(() => underWay.delete(work));
+  };
   const take = async (job: Job<unknown, Summary>, token?: string): Promise<Summary> => {
-    const disposition = await handle(toDelivery(job));
+    const disposition = await handled(toDelivery(job));
     if (disposition.kind === "done") return disposition.value;
     if (disposition.kind === "handover") {
       await job.moveToWait(token);
@@ -59,15 +68,13 @@ export function startConsumer(options: ConsumerOptions): Consumer {
     if (await disposition.lookAgain()) await job.promote().catch(() => undefined); // somebody else was quicker
     throw new DelayedError();
   };
-  const worker = new Worker<unknown, Summary>(
-    queueName,
-    async (job, token) => {
-      const work = take(job, token);
-      underWay.add(work);
-      return work.finally(() => underWay.delete(work));
-    },
-    { ...connection, concurrency, lockDuration: lockMs, stalledInterval: stallCheckMs, maxStalledCount: 1_000_000 },
-  );
+  const worker = new Worker<unknown, Summary>(queueName, take, {
+    ...connection,
+    concurrency,
+    lockDuration: lockMs,
+    stalledInterval: stallCheckMs,
+    maxStalledCount: 1_000_000,
+  });
   worker.on("error", onError);
   queue.on("error", onError);
   return {
@@ -77,10 +84,14 @@ export function startConsumer(options: ConsumerOptions): Consumer {
         .close()
         .then(async () => queue.close())
         .catch(onError);
-      const taken = Promise.race([closed, Promise.allSettled(underWay)]);
       // A close that begins while Redis is away never ends, though all that was taken is done: it waits for a read to come back.
       const late = new AbortController();
-      await Promise.race([closed, taken.then(async () => delay(closeWithinMs, undefined, { signal: late.signal })).catch(() => undefined)]);
+      await Promise.race([
+        closed,
+        idle()
+          .then(async () => delay(closeWithinMs, undefined, { signal: late.signal }))
+          .catch(() => undefined),
+      ]);
       late.abort();
       if (!worker.isRunning()) return;
       void worker.disconnect().catch(() => undefined);

@@ -198,4 +198,27 @@ describe("a consumer that closes", () => {
     await dispatcher.close();
     await again.stop();
   });
+
+  it("while Redis is away does not wait for it with what is to be handed over or put aside", { timeout: 60_000 }, async () => {
+    for (const disposition of [{ kind: "handover" }, { kind: "park", lookAgain: async () => false }] satisfies Disposition[]) {
+      const server = await startRedis();
+      const prefix = randomBytes(6).toString("hex");
+      const redis = await connectRedis(server.url, "worker");
+      const dispatcher = createDispatcher(await connectRedis(server.url, "caller"), prefix);
+      const [begun, finish] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      const handle = async (): Promise<Disposition> => {
+        begun.resolve();
+        await finish.promise;
+        return disposition;
+      };
+      const consumer = startConsumer({ redis, prefix, concurrency: 5, lockMs: 1_000, stallCheckMs: 500, handle, onError: () => undefined });
+      await dispatcher.add(job);
+      await begun.promise;
+      await server.kill();
+      finish.resolve();
+      await expect(consumer.close()).resolves.toBeUndefined();
+      redis.disconnect();
+      await dispatcher.close();
+    }
+  });
 });
