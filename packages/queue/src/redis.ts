@@ -3,6 +3,9 @@ import { QueueError } from "./errors.ts";
 
 const minVersion = [6, 2] as const;
 
+// A connection that was forgotten on the way answers nothing, for ever. Above the 10 s for which BullMQ's blocking read waits.
+const silenceMs = { caller: 5_000, worker: 15_000 };
+
 /** Where podq's keys are in Redis. */
 export type RedisOptions = {
   /** `redis://host:port/database`. */
@@ -20,6 +23,7 @@ export async function connectRedis(redisUrl: string, kind: "caller" | "worker"):
   const redis = new Redis(redisUrl, {
     lazyConnect: true,
     connectTimeout: 5_000,
+    socketTimeout: silenceMs[kind],
     retryStrategy: (times) => Math.min(50 * times, 1_000),
     ...patience,
   });

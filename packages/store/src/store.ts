@@ -44,6 +44,10 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     appName,
     maxPoolSize,
     serverSelectionTimeoutMS: 5_000,
+    // A connection that was forgotten on the way answers nothing, for ever: the driver's heartbeat finds out within these two, and
+    // then what hangs in all others of that server is tried again on new ones.
+    connectTimeoutMS: 5_000,
+    heartbeatFrequencyMS: 5_000,
     waitQueueTimeoutMS: 10_000,
     bufferCommands: false,
     autoIndex: false,
