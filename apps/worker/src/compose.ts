@@ -14,6 +14,8 @@ import { createMetrics, serveMetrics } from "./metrics.ts";
 import { startOrphanSweeper } from "./orphans.ts";
 
 const sweepsBetweenOrphans = 12;
+// By then all that used the pool has let go of it: what is left there hangs, and must not use up the time to stop in.
+const poolGraceMs = 2_000;
 
 /** A running worker. */
 export type Worker = {
@@ -44,12 +46,12 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const { key, warnings } = readKey(config);
   for (const warning of warnings) log.warn(warning);
 
-  const { mongodbUri: uri, retentionMs, maxBacklog, graceMs } = config;
+  const { mongodbUri: uri, retentionMs, maxBacklog } = config;
   const store = started.adopt(await openStore({ uri, appName: "podq-worker", retentionMs, maxBacklog }), async (one) => one.close());
   const hostKeys = createHostKeys({ file: knownHosts, trustOnFirstUse: trustNewHost });
   const pool = started.adopt(
     createPool({ host, port, username, key, hostKeys, commands, channels, onEvent: (event) => log.debug(event, "ssh") }),
-    async (one) => one.close({ graceMs }),
+    async (one) => one.close({ graceMs: poolGraceMs }),
   );
   const way = {
     run: async (...call: Parameters<Run>) => pool.run(...call),

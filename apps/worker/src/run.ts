@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { pino, type Logger } from "pino";
 import { startWorker } from "./compose.ts";
 import { readConfig, type WorkerConfig } from "./config.ts";
+import { awakeFor } from "./grace.ts";
 
 /** The worker's log: structured, on stderr, with no secret in it. */
 export function createLog(config: Pick<WorkerConfig, "logLevel">): Logger {
@@ -18,10 +19,9 @@ export async function runWorker(stop: AbortSignal): Promise<number> {
   const worker = await startWorker(config, log);
   if (!stop.aborted) await once(stop, "abort");
   log.info("stopping");
-  const late = Promise.withResolvers<"late">();
-  const timer = setTimeout(() => late.resolve("late"), config.graceMs);
-  const how = await Promise.race([worker.stop(), late.promise]);
-  clearTimeout(timer);
+  const grace = awakeFor(config.graceMs);
+  const how = await Promise.race([worker.stop(), grace.over.then(() => "late" as const)]);
+  grace.clear();
   if (how === "late") log.error("not everything stopped within the grace time; what was left is picked up by other workers");
   else log.info("stopped");
   return how === "late" ? 1 : 0;
