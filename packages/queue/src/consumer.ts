@@ -57,8 +57,10 @@ export function startConsumer(options: ConsumerOptions): Consumer {
     underWay.add(work);
     return work.finally(() => underWay.delete(work));
   };
+  let closing = false;
   const take = async (job: Job<unknown, Summary>, token?: string): Promise<Summary> => {
-    const disposition = await handled(toDelivery(job));
+    // One whose fetch was under way when the close began.
+    const disposition: Disposition = closing ? { kind: "handover" } : await handled(toDelivery(job));
     if (disposition.kind === "done") return disposition.value;
     if (disposition.kind === "handover") {
       await job.moveToWait(token);
@@ -80,6 +82,7 @@ export function startConsumer(options: ConsumerOptions): Consumer {
   return {
     active: async () => (await queue.getJobs(["active"], 0, -1, true)).filter((job) => job !== undefined).map(toDelivery),
     async close() {
+      closing = true;
       const closed = worker
         .close()
         .then(async () => queue.close())
