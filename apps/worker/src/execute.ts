@@ -102,6 +102,7 @@ async function settle(executor: Executor, held: Held, outcome: Outcome): Promise
   }
   log.info({ state: saved.state, code: saved.error?.code, outcome: outcome.kind }, "attempt ends");
   void line.nudge(job._id, isTerminal(saved.state));
+  if (isTerminal(saved.state)) void line.nudgeDelivery(saved);
   if (outcome.kind === "release") return { kind: "handover" };
   if (outcome.kind === "retry")
     return { kind: "park", forMs: outcome.delayMs, lookAgain: async () => isWanted(await store.jobs.get(job._id)) };

@@ -1,5 +1,16 @@
 import { createHash } from "node:crypto";
-import { isKind, ownerSchema, parseRequest, podKey, podNameSchema, RequestError, type Code, type JobRequest } from "@podq/jobs";
+import { checkCallback } from "@podq/client/line";
+import {
+  callbackUrlSchema,
+  isKind,
+  ownerSchema,
+  parseRequest,
+  podKey,
+  podNameSchema,
+  RequestError,
+  type Code,
+  type JobRequest,
+} from "@podq/jobs";
 import type { Consumer, Delivery, DispatchData, Summary } from "@podq/queue";
 import { StoreError, type JobDocument, type Store } from "@podq/store";
 import { z } from "zod";
@@ -51,6 +62,7 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
         `there is no kind of job ${JSON.stringify(kind.slice(0, 100))}; the name of a BullMQ job is its kind`,
       );
     const request: JobRequest = parseRequest(kind, data);
+    if (request.callback !== null) await checkCallback(store, request.callback.url);
     if (request.stdin instanceof Uint8Array) await store.input.put(jobId, request.stdin);
     return found((await store.jobs.insert(jobId, request, { dispatchId })).job);
   } catch (error) {
@@ -58,8 +70,22 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
     if (code === null) throw error;
     const message = (error as Error).message;
     const address = addressOf(delivery);
-    if (address !== null) await store.jobs.refuse(jobId, address, { code, message }, dispatchId);
+    if (address !== null)
+      await store.jobs.refuse(jobId, { ...address, callback: await usableCallback(store, data) }, { code, message }, dispatchId);
     return { kind: "none", summary: { jobId, state: "failed", code, message } };
+  }
+}
+
+// Whoever asked to be told is told of a refusal too, if that part of his request was right.
+async function usableCallback(store: Store, data: unknown): Promise<JobRequest["callback"]> {
+  const { success, data: url } = callbackUrlSchema.safeParse((data as Record<string, unknown>).callbackUrl);
+  if (!success) return null;
+  try {
+    await checkCallback(store, url);
+    return { url, token: null };
+  } catch (error) {
+    if (error instanceof RequestError) return null;
+    throw error;
   }
 }
 

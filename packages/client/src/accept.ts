@@ -12,7 +12,7 @@ const largestWhole = 1_073_741_824;
 
 /** Accepts a request with its standard input, and returns the job's id. Throws PodqError. */
 export async function accept(
-  { store, line, feeds }: Pick<Context, "store" | "line" | "feeds">,
+  { store, line, feeds, by }: Pick<Context, "store" | "line" | "feeds" | "by">,
   request: JobRequest,
   stdin: Stdin | undefined,
   options: { retryOf?: string; signal?: AbortSignal },
@@ -20,8 +20,8 @@ export async function accept(
   const id = randomUUID();
   const given = stdin === undefined ? null : checked(stdin, request);
   if (given === null || given instanceof Uint8Array)
-    return (await enqueue(store, line, { ...request, stdin: given }, { id, ...options }))._id;
-  const job = await enqueue(store, line, { ...request, stdin: "stream" }, { id, ...options });
+    return (await enqueue(store, line, { ...request, stdin: given }, { id, by, ...options }))._id;
+  const job = await enqueue(store, line, { ...request, stdin: "stream" }, { id, by, ...options });
   if (job._id === id) void feeds.start(id, given);
   else letGo(given, given[Symbol.asyncIterator]()); // an earlier request with this key has its own
   return job._id;

@@ -1,6 +1,7 @@
 import { connectRedis, createDispatcher, openListener, type Listener } from "@podq/queue";
 import { openStore, type Store } from "@podq/store";
 import { createLine, type Line } from "./dispatch.ts";
+import type { Asker } from "./callback.ts";
 import { asPodqError } from "./errors.ts";
 import { createFeeds, type Feeds } from "./feed.ts";
 
@@ -14,8 +15,15 @@ export type ConnectOptions = {
   onLag?: (error: unknown, jobId: string) => void;
 };
 
-/** What the handles of pods and jobs work with. */
-export type Context = { store: Store; line: Line; listener: Listener; feeds: Feeds; close: () => Promise<void> };
+/** What the handles of pods and jobs work with. `by`: on whose behalf, where that is a token's holder. */
+export type Context = {
+  store: Store;
+  line: Line;
+  listener: Listener;
+  feeds: Feeds;
+  by?: Asker;
+  close: () => Promise<void>;
+};
 
 /** Connects to podq's Redis and MongoDB and checks them. Throws PodqError `unavailable`, which names the setting to mend. */
 export async function openContext(options: ConnectOptions): Promise<Context> {

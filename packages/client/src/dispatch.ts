@@ -1,3 +1,4 @@
+export { checkCallback } from "./callback.ts";
 export { watchJob, type Watch } from "./watch.ts";
 import { isTerminal, type JobRequest, type SignalName } from "@podq/jobs";
 import type { Dispatcher } from "@podq/queue";
@@ -64,6 +65,11 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     /** Tells the followers of a job to read it again; `over`: that it has ended. */
     nudge: async (jobId: string, over = false): Promise<void> => lagging(jobId, async () => dispatcher.nudge(jobId, over)),
 
+    /** Tells those who send deliveries that one is due. A job without a callback has none. */
+    nudgeDelivery: async (job: Pick<JobDocument, "_id" | "callback">): Promise<void> => {
+      if (job.callback !== undefined) await lagging(job._id, async () => dispatcher.nudge(deliveryNudges, false));
+    },
+
     /** Tells who writes or reads a job's standard input that there is more of it, or more room. */
     nudgeInput: async (jobId: string): Promise<void> => lagging(jobId, async () => dispatcher.nudge(inputNudges(jobId), false)),
 
@@ -79,6 +85,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
       if (job.stdinBytes !== null) await store.input.remove(job._id);
       await Promise.all([
         this.nudge(job._id, true),
+        this.nudgeDelivery(job),
         lagging(job._id, async () => dispatcher.unpark(dispatchOf(job))),
         wakeNext(job.podKey),
       ]);
@@ -95,6 +102,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
         await dispatcher.nudge(id, isTerminal(job.state));
       });
       if (job.state === "cancelled") {
+        await this.nudgeDelivery(job);
         if (job.stdinBytes !== null) await store.input.remove(id);
         await wakeNext(job.podKey);
       }
@@ -102,6 +110,9 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     },
   };
 }
+
+/** Where those who send deliveries are nudged. No job has such an id. */
+export const deliveryNudges = "webhooks";
 
 /** Where a job's input is nudged about: apart from the job, whose followers would all read it again. */
 export function inputNudges(jobId: string): string {

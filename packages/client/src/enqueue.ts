@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { isTerminal, type JobRequest } from "@podq/jobs";
 import { isUnreachable, type JobDocument, type Store } from "@podq/store";
+import { callbackOf, checkCallback, type Asker } from "./callback.ts";
 import type { Line } from "./dispatch.ts";
 import { asPodqError, PodqError } from "./errors.ts";
 
@@ -20,10 +21,11 @@ export async function enqueue(
   store: Store,
   line: Line,
   request: JobRequest,
-  options: { id?: string; retryOf?: string; signal?: AbortSignal } = {},
+  options: { id?: string; retryOf?: string; by?: Asker | undefined; signal?: AbortSignal } = {},
 ): Promise<JobDocument> {
-  const { id = randomUUID(), signal, ...origin } = options;
+  const { id = randomUUID(), signal, by, ...origin } = options;
   signal?.throwIfAborted();
+  const callback = callbackOf(request, by);
   const giveUpAt = Date.now() + patienceMs;
   let announced: Promise<void> | undefined;
   const announce = (): void => {
@@ -32,8 +34,9 @@ export async function enqueue(
   for (let tries = 1; ; tries++) {
     try {
       underway++;
+      if (callback !== null) await checkCallback(store, callback.url);
       if (request.stdin instanceof Uint8Array) await store.input.put(id, request.stdin);
-      const { job, behind } = await store.jobs.insert(id, request, origin, announce);
+      const { job, behind } = await store.jobs.insert(id, { ...request, callback }, origin, announce);
       if (announced !== undefined) await announced;
       if (announced === undefined || tries > 1) await (isTerminal(job.state) ? undefined : line.dispatch(job, behind));
       return job;

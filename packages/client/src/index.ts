@@ -8,5 +8,17 @@ export type { OutputOptions, OutputPiece } from "./output.ts";
 export type { CreateOptions, DeleteOptions, EnqueueOptions, ExecOptions, Pod, PodAddress } from "./pod.ts";
 export { JobError, OutputBytes, type ExecResult, type ResultOf } from "./result.ts";
 export type { JobStatus } from "./status.ts";
-export type { Code, JobState, Kind, Owner, PodStatus, SignalAnswer, SignalName, SignalRecord } from "@podq/jobs";
+export type {
+  Code,
+  DeliveryRecord,
+  DeliveryState,
+  DeliveryTry,
+  JobState,
+  Kind,
+  Owner,
+  PodStatus,
+  SignalAnswer,
+  SignalName,
+  SignalRecord,
+} from "@podq/jobs";
 export type { PodRecord } from "@podq/store";

@@ -138,5 +138,6 @@ function repeated(job: JobDocument, { env = {}, stdin }: RetryOptions): JobReque
     throw new PodqError("invalid-request", `job ${id} had a standard input, which is not kept; give stdin`);
   const deadlineMs = job.deadlineAt.getTime() - job.createdAt.getTime();
   const request = { owner, name, params: kind === "delete" ? params : { ...params, env }, deadlineMs, maxAttempts, labels };
-  return parseRequest(kind, request);
+  const { url, token } = job.callback ?? {};
+  return { ...parseRequest(kind, request), callback: url === undefined ? null : { url, token: token ?? null } };
 }

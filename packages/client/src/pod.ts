@@ -12,6 +12,8 @@ export type EnqueueOptions = {
   deadlineMs?: number;
   maxAttempts?: number;
   labels?: Record<string, string>;
+  /** Where podq's API tells of the job's end, by a signed request; README of @podq/api. */
+  callbackUrl?: string;
   signal?: AbortSignal;
 };
 
@@ -101,7 +103,7 @@ function parse<K extends Kind>(kind: K, payload: unknown): JobRequest<K> {
 }
 
 function split<Options extends EnqueueOptions>(options: Options): [params: Omit<Options, keyof EnqueueOptions>, rest: EnqueueOptions] {
-  const { idempotencyKey, deadlineMs, maxAttempts, labels, signal, ...params } = options;
-  const rest = { idempotencyKey, deadlineMs, maxAttempts, labels, signal };
+  const { idempotencyKey, deadlineMs, maxAttempts, labels, callbackUrl, signal, ...params } = options;
+  const rest = { idempotencyKey, deadlineMs, maxAttempts, labels, callbackUrl, signal };
   return [params, Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== undefined))];
 }

@@ -1,5 +1,5 @@
-import type { Failure, JobState, Kind, Owner, SignalRecord } from "@podq/jobs";
-import type { Attempt, JobDocument } from "@podq/store";
+import type { DeliveryRecord, Failure, JobState, Kind, Owner, SignalRecord } from "@podq/jobs";
+import { toDeliveryRecord, type Attempt, type JobDocument } from "@podq/store";
 
 /** Where a job stands. */
 export type JobStatus = {
@@ -19,6 +19,8 @@ export type JobStatus = {
   signals: SignalRecord[];
   labels: Record<string, string>;
   retryOf: string | null;
+  /** The telling of its end to its callback URL; null if it has none. Goes on after the end, and is not counted in `version`. */
+  callback: DeliveryRecord | null;
   /** Grows with each change that a caller can see. */
   version: number;
   createdAt: Date;
@@ -30,5 +32,7 @@ export type JobStatus = {
 export function toJobStatus(job: JobDocument, position: number | null): JobStatus {
   const { _id: id, kind, owner, name, state, attempts, error, run, signals } = job;
   const { labels, retryOf, version, createdAt, startedAt, endedAt } = job;
-  return { id, kind, owner, name, state, position, attempts, error, run, signals, labels, retryOf, version, createdAt, startedAt, endedAt };
+  const callback = job.callback === undefined ? null : toDeliveryRecord(job.callback);
+  const shown = { id, kind, owner, name, state, position, attempts, error, run, signals, labels, retryOf, callback };
+  return { ...shown, version, createdAt, startedAt, endedAt };
 }

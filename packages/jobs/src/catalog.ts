@@ -97,6 +97,7 @@ export const requestBodies = {
     timeoutMs: z.coerce.number().pipe(deleteParams.shape.timeoutMs.unwrap()).optional(),
     deadlineMs: z.coerce.number().pipe(queryOptions.deadlineMs.unwrap()).optional(),
     maxAttempts: z.coerce.number().pipe(queryOptions.maxAttempts.unwrap()).optional(),
+    callbackUrl: queryOptions.callbackUrl,
     label: z.union([z.string(), z.array(z.string())]).optional(),
   }),
   /** With `{ stream: true }` as stdin, it is sent beside the request, while the command runs. */
@@ -118,6 +119,8 @@ export type JobRequest<K extends Kind = Kind> = K extends Kind
       deadlineMs: number;
       maxAttempts: number;
       labels: Record<string, string>;
+      /** Where to tell of its end, and the token whose key signs that; null for the installation's key. */
+      callback: { url: string; token: string | null } | null;
     }
   : never;
 
@@ -127,7 +130,7 @@ export function isKind(text: string): text is Kind {
 }
 
 /**
- * Checks the payload of a job: `{ owner, name?, params?, idempotencyKey?, deadlineMs?, maxAttempts?, labels? }`.
+ * Checks the payload of a job: `{ owner, name?, params?, idempotencyKey?, deadlineMs?, maxAttempts?, labels?, callbackUrl? }`.
  * Throws RequestError, `owner-missing` or `invalid-request`, whose message names the field.
  */
 export function parseRequest<K extends Kind>(kind: K, payload: unknown): JobRequest<K> {
@@ -135,9 +138,11 @@ export function parseRequest<K extends Kind>(kind: K, payload: unknown): JobRequ
   const parsed = payloads[kind].safeParse(given);
   if (!parsed.success) throw refusal(kind, parsed.error);
   // Which schema it was is known by `kind`, and not to the compiler: the types meet again in the return.
-  const { params, idempotencyKey = null, ...rest } = parsed.data as Omit<z.output<(typeof payloads)["exec"]>, "kind">;
+  const { params, idempotencyKey = null, callbackUrl, ...rest } = parsed.data as Omit<z.output<(typeof payloads)["exec"]>, "kind">;
   const { stdin: text, ...others } = params;
-  return { kind, ...rest, idempotencyKey, params: others, stdin: text === undefined ? null : stdinBytes(text) } as unknown as JobRequest<K>;
+  const callback = callbackUrl === undefined ? null : { url: callbackUrl, token: null };
+  const whole = text === undefined ? null : stdinBytes(text);
+  return { kind, ...rest, idempotencyKey, callback, params: others, stdin: whole } as unknown as JobRequest<K>;
 }
 
 /** Standard input as a payload has it, as bytes. */

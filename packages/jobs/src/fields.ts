@@ -75,6 +75,16 @@ export const stdin = z
     error: "is larger than 16777216 bytes",
   });
 
+/**
+ * Where to be told of a job's end: an http or https address without credentials, of at most 2,048 characters. Which addresses
+ * are allowed is for the installation to say.
+ */
+export const callbackUrl = z
+  .string()
+  .max(2_048, { error: "is longer than 2048 characters" })
+  .regex(/^https?:\/\/[^\s\\/?#@]+([/?#]\S*)?$/i, { error: "must be an http:// or https:// address without credentials" })
+  .refine((text) => URL.canParse(text), { error: "is no address" });
+
 /** Options that every job takes, in the payload as in the SDK. */
 export const jobOptions = {
   /** Unique per pod: the same key with the same request is the first job again. */
@@ -85,4 +95,6 @@ export const jobOptions = {
   maxAttempts: z.int().min(1, { error: "must be at least 1" }).max(100, { error: "must be at most 100" }).default(25),
   /** Labels of the job, to find it by. A create gives them to the pod too. */
   labels: labels.default({}),
+  /** Where a signed request tells of the job's end: at least once, repeated until it is answered with 2xx. */
+  callbackUrl: callbackUrl.optional(),
 };

@@ -1,3 +1,4 @@
+export { addressRule, isAddressRange, literalAddress } from "./addresses.ts";
 export {
   isKind,
   kinds,
@@ -11,6 +12,8 @@ export {
   type ParamsInput,
 } from "./catalog.ts";
 export { codes, type Code, type Failure } from "./codes.ts";
+export { callbackUrl as callbackUrlSchema, stdin as stdinSchema } from "./fields.ts";
+export { deliveryStates, type DeliveryRecord, type DeliveryState, type DeliveryTry } from "./delivery.ts";
 export { RequestError } from "./errors.ts";
 export { runnable, slotsPerPod, successor, turnOf, type InLine } from "./line.ts";
 export { defaultPodName, ownerParts, ownerSchema, podKey, podNameSchema, type Owner } from "./owner.ts";

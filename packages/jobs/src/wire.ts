@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { kinds } from "./catalog.ts";
 import { codes } from "./codes.ts";
+import { deliveryStates } from "./delivery.ts";
 import { signalAnswers, signalNames } from "./signals.ts";
 import { jobStates, podStatuses } from "./states.ts";
 
@@ -58,6 +59,15 @@ const exec = z.object({
   weaker: z.array(z.string()),
 });
 
+const delivery = z.object({
+  id: z.string(),
+  url: z.string(),
+  state: z.enum(deliveryStates),
+  tries: count,
+  nextAt: someDate,
+  log: z.array(z.object({ n: count, at: date, endedAt: someDate, status: count.nullable(), error: z.string().nullable() })),
+});
+
 /** Where a job stands. */
 export const jobWire = z
   .object({
@@ -73,6 +83,7 @@ export const jobWire = z
     signals: z.array(z.object({ n: count, signal: z.enum(signalNames), at: date, answer: z.enum(signalAnswers).nullable() })),
     labels,
     retryOf: z.string().nullable(),
+    callback: delivery.nullable(),
     version: count,
     createdAt: date,
     startedAt: someDate,

@@ -1,3 +1,4 @@
+export { toDeliveryRecord, type Callback } from "./callback.ts";
 export type { Chunk, OutputStore, Stream } from "./chunks.ts";
 export { isUnreachable, StoreError, type StoreCode } from "./errors.ts";
 export type { InputStore } from "./input.ts";
@@ -9,4 +10,5 @@ export type { ClusterIdentity, PodDocument, Resources } from "./pod-schema.ts";
 export { ownerPrefix } from "./owners.ts";
 export { toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
 export { scopes, type Scope, type TokenDocument, type TokenStore } from "./tokens.ts";
+export type { DeliveryOutcome, DueDelivery, WebhookSettings, WebhookStore } from "./webhooks.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

@@ -12,6 +12,7 @@ import {
   type SignalRecord,
 } from "@podq/jobs";
 import { Schema, type SchemaDefinition, type mongo } from "mongoose";
+import { callbackSchema, type Callback } from "./callback.ts";
 import type { Digest } from "./digest.ts";
 
 /** One try of a job by one worker. `why` says in words why it ended. */
@@ -64,6 +65,8 @@ export type JobDocument = {
   turn?: string[];
   /** It ended without a worker, and BullMQ may have it parked still: until the sweeper has seen to that. */
   parked?: true;
+  /** Where its end is told; a job that nobody is to be told of has none. */
+  callback?: Callback;
   result: unknown;
   error: Failure | null;
   version: number;
@@ -120,6 +123,7 @@ export const jobSchema = new Schema<JobDocument>(
     leaseUntil: optional(Date),
     turn: { type: [String], default: undefined },
     parked: { type: Boolean, default: undefined },
+    callback: { type: callbackSchema, default: undefined },
     result: optional(Schema.Types.Mixed),
     error: optional(part({ code: String, message: String })),
     version: { type: Number, required: true },
@@ -143,6 +147,7 @@ jobSchema.index(
   { name: "idempotency", unique: true, partialFilterExpression: { idempotencyKey: { $type: "string" } } },
 );
 jobSchema.index({ parked: 1 }, { name: "parked", partialFilterExpression: { parked: true } });
+jobSchema.index({ "callback.dueAt": 1 }, { name: "callback", partialFilterExpression: { "callback.dueAt": { $type: "date" } } });
 jobSchema.index({ deadlineAt: 1 }, { name: "deadline", partialFilterExpression: unfinished });
 jobSchema.index({ podKey: 1, createdAt: -1 }, { name: "of-pod" });
 jobSchema.index({ createdAt: -1, _id: -1 }, { name: "newest" });

@@ -1,4 +1,5 @@
 import type { Failure, TerminalState } from "@podq/jobs";
+import { callbackDue } from "./callback.ts";
 import { literal, serverTime, visible, type UpdateStage } from "./stages.ts";
 
 /** How a job ended. */
@@ -40,6 +41,7 @@ export const parted = (ending: Ending, retentionMs: number): UpdateStage[] => [
       notBefore: null,
       attempts: closeAttempts(literal(ending.why)),
       expiresAt: serverTime(retentionMs),
+      callback: callbackDue,
     },
   },
   { $unset: ["turn", "params.env"] },

@@ -11,6 +11,7 @@ import {
   type SignalName,
 } from "@podq/jobs";
 import { mongo, type Model, type QueryFilter } from "mongoose";
+import { refusedCallback } from "./callback.ts";
 import { sameDigest } from "./digest.ts";
 import { isDuplicate, StoreError } from "./errors.ts";
 import type { JobDocument, Target } from "./job-schema.ts";
@@ -120,7 +121,12 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     },
 
     /** Records a request that is not taken, for whoever asks after it. An id that is there already is left as it is. */
-    async refuse(id: string, request: Pick<JobRequest, "kind" | "owner" | "name">, error: Failure, dispatchId: string): Promise<void> {
+    async refuse(
+      id: string,
+      request: Pick<JobRequest, "kind" | "owner" | "name" | "callback">,
+      error: Failure,
+      dispatchId: string,
+    ): Promise<void> {
       const now = new Date();
       const document = newJob(
         id,
@@ -144,7 +150,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         expiresAt: new Date(now.getTime() + options.retentionMs),
       };
       try {
-        await insert({ ...document, ...ended });
+        await insert({ ...document, ...ended, ...refusedCallback(document, now) });
       } catch (error) {
         if (!isDuplicate(error)) throw error;
       }

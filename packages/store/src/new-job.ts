@@ -1,5 +1,6 @@
 import { podKey as podKeyOf, type JobRequest } from "@podq/jobs";
 import { mongo } from "mongoose";
+import { newCallback } from "./callback.ts";
 import { canonicalJson, digestOf } from "./digest.ts";
 import { isFedLive } from "./input.ts";
 import type { JobDocument } from "./job-schema.ts";
@@ -44,6 +45,7 @@ export function newJob(id: string, request: JobRequest, now: Date): JobDocument 
     endedAt: null,
     updatedAt: now,
     expiresAt: null,
+    ...newCallback(request.callback),
   };
 }
 

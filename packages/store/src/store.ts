@@ -1,3 +1,4 @@
+import { createWebhookStore, type SettingsDocument, type WebhookStore } from "./webhooks.ts";
 import mongoose, { mongo, type Connection } from "mongoose";
 import { createOutputStore, outputSchema, type OutputDocument, type OutputStore } from "./chunks.ts";
 import { StoreError } from "./errors.ts";
@@ -34,6 +35,7 @@ export type Store = {
   input: InputStore;
   leases: LeaseStore;
   tokens: TokenStore;
+  webhooks: WebhookStore;
   close: () => Promise<void>;
 };
 
@@ -73,6 +75,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       input: createInputStore(models.input),
       leases: createLeaseStore(models.leases),
       tokens: createTokenStore(models.tokens),
+      webhooks: createWebhookStore(models.jobs, connection.db!.collection<SettingsDocument>("meta")),
       close: async () => connection.close(),
     };
   } catch (error) {

@@ -13,6 +13,8 @@ export type TokenDocument = {
   label: string;
   scope: Scope;
   owners: string[];
+  /** Where the ends of its jobs are told that name no callback of their own; a token from before there were any has not even null. */
+  callbackUrl?: string | null;
   createdAt: Date;
   revokedAt: Date | null;
 };
@@ -24,6 +26,7 @@ export const tokenSchema = new Schema<TokenDocument>(
     label: { type: String, required: true },
     scope: { type: String, enum: scopes, required: true },
     owners: { type: [String], required: true },
+    callbackUrl: { type: String, default: null },
     createdAt: { type: Date, required: true },
     revokedAt: { type: Date, default: null },
   },
@@ -43,9 +46,11 @@ function digestOf(secret: string): string {
 export function createTokenStore(model: Model<TokenDocument>) {
   return {
     /** Makes a token. Its text is in this answer and nowhere else. */
-    async create(given: Pick<TokenDocument, "label" | "scope" | "owners">): Promise<{ text: string; token: TokenDocument }> {
+    async create(
+      given: Pick<TokenDocument, "label" | "scope" | "owners" | "callbackUrl">,
+    ): Promise<{ text: string; token: TokenDocument }> {
       const [id, secret] = [randomBytes(6).toString("hex"), randomBytes(32).toString("base64url")];
-      const token = { _id: id, digest: digestOf(secret), ...given, createdAt: new Date(), revokedAt: null };
+      const token = { _id: id, digest: digestOf(secret), callbackUrl: null, ...given, createdAt: new Date(), revokedAt: null };
       await model.insertOne(token);
       return { text: `podq_${id}_${secret}`, token };
     },
