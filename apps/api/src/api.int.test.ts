@@ -31,6 +31,20 @@ describe("over HTTP", () => {
     expect(rest.body).toMatchObject({ items: [{ id: created.body.id, state: "cancelled" }], next: null });
   });
 
+  it("takes as much standard input given whole for a job that is tried again as for the first: 16 MiB", async () => {
+    await using scene = await openScene();
+    const id = await exec(scene, { stdin: "x" });
+    await scene.ask("POST", `/v1/jobs/${id}/cancel`, { body: {} });
+    for (const stdin of ["x".repeat(16_777_217), { base64: "A".repeat(22_369_624) }])
+      for (const path of ["/v1/pods/project/p1/exec", `/v1/jobs/${id}/retry`]) {
+        const command = path.endsWith("exec") ? { command: ["true"] } : {};
+        const { status, body } = await scene.ask("POST", path, { body: { ...command, stdin } });
+        expect([path, status, body.code]).toEqual([path, 400, "invalid-request"]);
+      }
+    const { status, body } = await scene.ask("POST", `/v1/jobs/${id}/retry`, { body: { stdin: "y" } });
+    expect([status, body.retryOf]).toEqual([202, id]);
+  });
+
   it("many waits on one connection leave nothing behind", async () => {
     await using scene = await openScene();
     const id = await exec(scene);

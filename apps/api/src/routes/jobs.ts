@@ -1,5 +1,5 @@
 import { jobHandle, toJobStatus, watchJob, type Context } from "@podq/client/handles";
-import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames, stdinBytes } from "@podq/jobs";
+import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames, stdinBytes, stdinSchema } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
@@ -24,8 +24,6 @@ const waiting = z.strictObject({
     .transform((text) => Number.parseInt(text, 10) * 1_000)
     .optional(),
 });
-
-const givenInput = z.union([z.string(), z.strictObject({ base64: z.base64() })]);
 
 /** A job that the caller may see. One of another owner is not there for him. */
 export async function jobOf(context: Context, caller: Caller, id: string): Promise<JobDocument> {
@@ -118,7 +116,7 @@ export function addJobRoutes(app: App, context: Context): void {
       schema: {
         summary: "Enqueue an ended job's request once more",
         params: jobParams,
-        body: z.strictObject({ env: z.record(z.string(), z.string()).optional(), stdin: givenInput.optional() }).nullish(),
+        body: z.strictObject({ env: z.record(z.string(), z.string()).optional(), stdin: stdinSchema.optional() }).nullish(),
         response: { 202: jobWire, ...writeProblem },
       },
     },
