@@ -3,9 +3,9 @@ import type { Scope, TokenDocument, TokenStore } from "@podq/store";
 import { ApiError } from "./problem.ts";
 
 /** Who asks: a token's holder; without any token in the database everybody on this machine. */
-export type Caller = { token: string | null; scope: Scope; owners: readonly string[] | null };
+export type Caller = { token: string | null; scope: Scope; owners: readonly string[] | null; callbackUrl: string | null };
 
-const everybody: Caller = { token: null, scope: "admin", owners: null };
+const everybody: Caller = { token: null, scope: "admin", owners: null, callbackUrl: null };
 const ranks: Record<Scope, number> = { read: 0, run: 1, admin: 2 };
 const localNames = new Set(["localhost", "127.0.0.1", "[::1]"]);
 
@@ -25,8 +25,8 @@ export async function identify(
   return everybody;
 }
 
-function callerOf({ _id, scope, owners }: TokenDocument): Caller {
-  return { token: _id, scope, owners: owners.length === 0 ? null : owners };
+function callerOf({ _id, scope, owners, callbackUrl = null }: TokenDocument): Caller {
+  return { token: _id, scope, owners: owners.length === 0 ? null : owners, callbackUrl };
 }
 
 /** Throws ApiError `access-denied` unless the caller may do what needs this scope. */

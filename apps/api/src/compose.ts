@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { ConfigError, type ApiConfig } from "./config.ts";
 import { createServer } from "./server.ts";
+import { startWebhooks } from "./webhooks/start.ts";
 
 /** A running API. */
 export type Api = { url: string; stop: () => Promise<void> };
@@ -17,6 +18,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
     const onLag = (error: unknown, job: string): void =>
       log.warn({ err: error, job }, "Redis failed; the job is accepted, and found by the sweeper");
     const context = started.adopt(await openContext({ redisUrl, mongodbUri, prefix, onLag }), async (one) => one.close());
+    started.adopt(await startWebhooks(context, config.webhooks, log), async (one) => one.stop());
     const app = started.adopt(await createServer(context, { rate, bodyBytes }, log), async (one) => {
       one.server.closeAllConnections(); // followers would hold it open for as long as they like
       await one.close();

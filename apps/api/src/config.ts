@@ -1,4 +1,7 @@
+import { isAddressRange } from "@podq/jobs";
 import { z } from "zod";
+import { readMasterKey } from "./webhooks/signing.ts";
+import type { WebhookConfig } from "./webhooks/start.ts";
 
 const text = z.string().min(1);
 const number = (what: string, fallback: number, min: number, max: number): z.ZodType<number> =>
@@ -21,10 +24,19 @@ const schema = z.object({
   PODQ_API_PORT: number("a port", 8750, 0, 65_535),
   PODQ_API_RATE: number("a number of requests", 1_200, 1, 1_000_000),
   PODQ_API_BODY_BYTES: number("a number of bytes", 32 * 1_048_576, 1_024, 256 * 1_048_576),
+  PODQ_WEBHOOK_KEY: text.optional(),
+  PODQ_WEBHOOK_KEY_FILE: text.optional(),
+  PODQ_WEBHOOK_ALLOW: z
+    .string()
+    .transform((list) => list.split(",").map((one) => one.trim()))
+    .refine((ranges) => ranges.every(isAddressRange), {
+      error: "must be ranges of addresses with commas between, like 10.0.0.0/8,fd00::/8",
+    })
+    .default([]),
   PODQ_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 
-/** The settings of the API, checked and complete. */
+/** The settings of the API, checked and complete. Holds a secret: never logged. */
 export type ApiConfig = Readonly<{
   redisUrl: string;
   mongodbUri: string;
@@ -35,6 +47,7 @@ export type ApiConfig = Readonly<{
   /** Requests a minute of one token, or of one address without. */
   rate: number;
   bodyBytes: number;
+  webhooks: WebhookConfig;
   logLevel: string;
 }>;
 
@@ -60,6 +73,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     port: c.PODQ_API_PORT,
     rate: c.PODQ_API_RATE,
     bodyBytes: c.PODQ_API_BODY_BYTES,
+    webhooks: { key: masterKeyOf(c), allow: c.PODQ_WEBHOOK_ALLOW },
     logLevel: c.PODQ_LOG_LEVEL,
   });
+}
+
+function masterKeyOf(settings: Parameters<typeof readMasterKey>[0]): string | undefined {
+  try {
+    return readMasterKey(settings);
+  } catch (error) {
+    throw new ConfigError(`wrong settings; ${(error as Error).message}`, { cause: error });
+  }
 }

@@ -125,7 +125,7 @@ export function addJobRoutes(app: App, context: Context): void {
       const { _id: id } = await jobOf(context, request.caller, request.params.id);
       const { env, stdin } = request.body ?? {};
       const input = stdin === undefined ? {} : { stdin: stdinBytes(stdin) };
-      const again = await jobHandle(context, id).retry({ ...(env && { env }), ...input });
+      const again = await jobHandle({ ...context, by: request.caller }, id).retry({ ...(env && { env }), ...input });
       reply.code(202).header("location", `/v1/jobs/${again.id}`);
       return await again.status();
     },

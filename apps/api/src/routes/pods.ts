@@ -45,7 +45,10 @@ export function addPodRoutes(app: App, context: Context): void {
     async (request, reply) => {
       const { owner, name, ...options } = request.body;
       demandRun(request.caller, owner);
-      const job = await podHandle(context, { ...owner, name }).create({ ...defined(options), ...keyed(request.headers) });
+      const job = await podHandle({ ...context, by: request.caller }, { ...owner, name }).create({
+        ...defined(options),
+        ...keyed(request.headers),
+      });
       return (await accept(reply, job.id)) as never;
     },
   );
@@ -88,7 +91,7 @@ export function addPodRoutes(app: App, context: Context): void {
         demandRun(request.caller, owner);
         const { label, ...options } = request.query;
         const asked = { ...defined(options), labels: labelsOf(label), ...keyed(request.headers) };
-        const job = await podHandle(context, { ...owner, name }).delete(asked);
+        const job = await podHandle({ ...context, by: request.caller }, { ...owner, name }).delete(asked);
         return (await accept(reply, job.id)) as never;
       },
     );
@@ -99,7 +102,7 @@ export function addPodRoutes(app: App, context: Context): void {
       async (request, reply) => {
         const { owner, name } = addressOf(request.params);
         demandRun(request.caller, owner);
-        const id = await enqueueExec(context, { owner, name }, request.body, keyed(request.headers));
+        const id = await enqueueExec({ ...context, by: request.caller }, { owner, name }, request.body, keyed(request.headers));
         return (await accept(reply, id)) as never;
       },
     );
@@ -135,11 +138,12 @@ async function enqueueExec(
   const { command, stdin, ...options } = body;
   const pod = podHandle(context, { ...address.owner, name: address.name });
   if (typeof stdin === "object" && "stream" in stdin) {
-    const { deadlineMs, maxAttempts, labels, ...params } = options;
+    const { deadlineMs, maxAttempts, labels, callbackUrl, ...params } = options;
     if (params.retryable)
       throw new ApiError("invalid-request", "stdin: a stream cannot be given again, so the command cannot be retryable", "stdin");
-    const request = parseRequest("exec", { ...address, params: { command, ...params }, deadlineMs, maxAttempts, labels, ...keyed });
-    return (await enqueue(context.store, context.line, { ...request, stdin: "stream" }))._id;
+    const rest = { deadlineMs, maxAttempts, labels, callbackUrl, ...keyed };
+    const request = parseRequest("exec", { ...address, params: { command, ...params }, ...rest });
+    return (await enqueue(context.store, context.line, { ...request, stdin: "stream" }, { by: context.by }))._id;
   }
   const input = stdin === undefined ? {} : { stdin: stdinBytes(stdin) };
   return (await pod.exec(command, { ...defined(options), ...input, ...keyed })).id;
