@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { checkCallback } from "@podq/client/line";
 import {
   callbackUrlSchema,
@@ -11,7 +10,7 @@ import {
   type Code,
   type JobRequest,
 } from "@podq/jobs";
-import type { Consumer, Delivery, DispatchData, Summary } from "@podq/queue";
+import { plainJobId, type Consumer, type Delivery, type DispatchData, type Summary } from "@podq/queue";
 import { StoreError, type JobDocument, type Store } from "@podq/store";
 import { z } from "zod";
 
@@ -21,7 +20,6 @@ export type Recorded = ({ kind: "job" } & Found) | { kind: "none"; summary: Summ
 /** Which job it is. */
 export type Found = { id: string; podKey: string; free: boolean };
 
-const plainId = /^[A-Za-z0-9._-]{1,64}$/;
 const ours = z.looseObject({
   v: z.literal(1),
   jobId: z.string().min(1).max(200),
@@ -41,7 +39,7 @@ export async function recordDelivery(store: Store, consumer: Pick<Consumer, "act
     const { jobId, owner, name, free = false }: DispatchData = data.data;
     return { kind: "job", id: jobId, podKey: podKey(owner, name), free };
   }
-  const known = await store.jobs.get(jobIdOf(delivery));
+  const known = await store.jobs.get(plainJobId(delivery));
   if (known !== null) return found(known);
   const key = keyOf(delivery);
   if (key !== null)
@@ -53,7 +51,7 @@ export async function recordDelivery(store: Store, consumer: Pick<Consumer, "act
 }
 
 async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> {
-  const jobId = jobIdOf(delivery);
+  const jobId = plainJobId(delivery);
   const { kind, dispatchId, data } = delivery;
   try {
     if (!isKind(kind))
@@ -96,12 +94,6 @@ function found({ _id, podKey }: JobDocument): Recorded {
 function refusalCode(error: unknown): Code | null {
   if (error instanceof RequestError) return error.code;
   return error instanceof StoreError && (error.code === "conflict" || error.code === "backlog-full") ? error.code : null;
-}
-
-// BullMQ counts its ids from 1 again after Redis was emptied, so its id alone is none.
-function jobIdOf({ dispatchId, timestamp }: Delivery): string {
-  const id = plainId.test(dispatchId) ? dispatchId : createHash("sha256").update(dispatchId).digest("hex").slice(0, 32);
-  return `${id}-${timestamp}`;
 }
 
 function keyOf(delivery: Delivery): string | null {

@@ -10,4 +10,5 @@ export {
 } from "./dispatcher.ts";
 export { QueueError, type QueueCode } from "./errors.ts";
 export { openListener, type Listener } from "./listener.ts";
+export { plainJobId } from "./plain.ts";
 export { connectRedis, type RedisOptions } from "./redis.ts";

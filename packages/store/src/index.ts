@@ -9,6 +9,7 @@ export type { LeaseStore } from "./lease.ts";
 export type { ClusterIdentity, PodDocument, Resources } from "./pod-schema.ts";
 export { ownerPrefix } from "./owners.ts";
 export { toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
+export type { SessionStore } from "./sessions.ts";
 export { scopes, type Scope, type TokenDocument, type TokenStore } from "./tokens.ts";
 export type { DeliveryOutcome, DueDelivery, WebhookSettings, WebhookStore } from "./webhooks.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

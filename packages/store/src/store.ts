@@ -8,6 +8,7 @@ import { createJobStore, type JobStore } from "./jobs.ts";
 import { createLeaseStore, leaseSchema, type LeaseDocument, type LeaseStore } from "./lease.ts";
 import { podSchema, type PodDocument } from "./pod-schema.ts";
 import { createPodStore, type PodStore } from "./pods.ts";
+import { createSessionStore, sessionSchema, type SessionDocument, type SessionStore } from "./sessions.ts";
 import { createTokenStore, tokenSchema, type TokenDocument, type TokenStore } from "./tokens.ts";
 
 /** How this code lays out its data. A database of a later version is not touched. */
@@ -36,6 +37,7 @@ export type Store = {
   leases: LeaseStore;
   tokens: TokenStore;
   webhooks: WebhookStore;
+  sessions: SessionStore;
   close: () => Promise<void>;
 };
 
@@ -66,8 +68,9 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       input: connection.model<InputDocument>("Input", inputSchema),
       leases: connection.model<LeaseDocument>("Lease", leaseSchema),
       tokens: connection.model<TokenDocument>("Token", tokenSchema),
+      sessions: connection.model<SessionDocument>("Session", sessionSchema),
     };
-    await Promise.all([models.jobs, models.pods, models.output, models.input].map((model) => model.createIndexes()));
+    await Promise.all([models.jobs, models.pods, models.output, models.input, models.sessions].map((model) => model.createIndexes()));
     return {
       jobs: createJobStore(models.jobs, { retentionMs, maxBacklog }),
       pods: createPodStore(models.pods),
@@ -76,6 +79,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       leases: createLeaseStore(models.leases),
       tokens: createTokenStore(models.tokens),
       webhooks: createWebhookStore(models.jobs, connection.db!.collection<SettingsDocument>("meta")),
+      sessions: createSessionStore(models.sessions),
       close: async () => connection.close(),
     };
   } catch (error) {

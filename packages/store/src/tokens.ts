@@ -64,6 +64,9 @@ export function createTokenStore(model: Model<TokenDocument>) {
       return token !== null && same && token.revokedAt === null ? token : null;
     },
 
+    /** The token with this id; null if there is none, or it was revoked. Proves nothing of who asks. */
+    get: async (id: string): Promise<TokenDocument | null> => model.findOne({ _id: id, revokedAt: null }).lean<TokenDocument>(),
+
     /** Whether there is a token that counts. */
     any: async (): Promise<boolean> => (await model.exists({ revokedAt: null })) !== null,
 
