@@ -4,7 +4,7 @@ import { join } from "node:path";
 const root = join(import.meta.dirname, "../..");
 
 /** What is formatted: code. */
-export const sources = [".config/**/*.{js,ts}", "apps/**/*.ts", "packages/**/*.ts"] as const;
+export const sources = [".config/**/*.{js,ts}", "apps/**/*.{ts,js}", "packages/**/*.ts"] as const;
 
 /** One step of a gate: a title and the argv of a tool of the workspace. */
 export type Step = { title: string; argv: readonly [string, ...string[]] };

@@ -1,4 +1,5 @@
 import { openContext } from "@podq/client/handles";
+import { connectRedis, openQueueForDashboard } from "@podq/queue";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { ConfigError, type ApiConfig } from "./config.ts";
@@ -14,12 +15,14 @@ const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
 export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
   const started = new AsyncDisposableStack();
   try {
-    const { redisUrl, mongodbUri, prefix, rate, bodyBytes, port } = config;
+    const { redisUrl, mongodbUri, prefix, rate, bodyBytes, sessionMs, proxies, port } = config;
     const onLag = (error: unknown, job: string): void =>
       log.warn({ err: error, job }, "Redis failed; the job is accepted, and found by the sweeper");
     const context = started.adopt(await openContext({ redisUrl, mongodbUri, prefix, onLag }), async (one) => one.close());
     started.adopt(await startWebhooks(context, config.webhooks, log), async (one) => one.stop());
-    const app = started.adopt(await createServer(context, { rate, bodyBytes }, log), async (one) => {
+    const redis = started.adopt(await connectRedis(redisUrl, "caller"), (one) => one.disconnect());
+    const queue = started.adopt(openQueueForDashboard(redis, prefix), async (one) => one.close());
+    const app = started.adopt(await createServer(context, queue, { rate, bodyBytes, sessionMs, proxies }, log), async (one) => {
       one.server.closeAllConnections(); // followers would hold it open for as long as they like
       await one.close();
     });

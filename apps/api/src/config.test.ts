@@ -11,6 +11,8 @@ it("the settings of the API have the defaults that .env.example shows", () => {
 it.each([
   ["PODQ_API_PORT", "http"],
   ["PODQ_API_RATE", "0"],
+  ["PODQ_API_SESSION_MS", "1"],
+  ["PODQ_API_PROXIES", "10.0.0.1, proxy"],
   ["MONGODB_URI", "postgres://secret@x"],
 ])("a wrong %s is named, without its value", (name, value) => {
   const wrong = (): unknown => readConfig({ [name]: value });

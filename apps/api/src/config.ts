@@ -12,6 +12,12 @@ const number = (what: string, fallback: number, min: number, max: number): z.Zod
     .max(max)
     .default(fallback);
 
+const ranges = z
+  .string()
+  .transform((list) => list.split(",").map((one) => one.trim()))
+  .refine((all) => all.every(isAddressRange), { error: "must be ranges of addresses with commas between, like 10.0.0.0/8,fd00::/8" })
+  .default([]);
+
 // Names, defaults and bounds of every variable that the API reads; `.env.example` lists them.
 const schema = z.object({
   REDIS_URL: z.url({ protocol: /^rediss?$/ }).default("redis://127.0.0.1:6379"),
@@ -26,13 +32,9 @@ const schema = z.object({
   PODQ_API_BODY_BYTES: number("a number of bytes", 32 * 1_048_576, 1_024, 256 * 1_048_576),
   PODQ_WEBHOOK_KEY: text.optional(),
   PODQ_WEBHOOK_KEY_FILE: text.optional(),
-  PODQ_WEBHOOK_ALLOW: z
-    .string()
-    .transform((list) => list.split(",").map((one) => one.trim()))
-    .refine((ranges) => ranges.every(isAddressRange), {
-      error: "must be ranges of addresses with commas between, like 10.0.0.0/8,fd00::/8",
-    })
-    .default([]),
+  PODQ_WEBHOOK_ALLOW: ranges,
+  PODQ_API_SESSION_MS: number("a number of milliseconds", 8 * 3_600_000, 1_000, 30 * 86_400_000),
+  PODQ_API_PROXIES: ranges,
   PODQ_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
 });
 
@@ -48,6 +50,10 @@ export type ApiConfig = Readonly<{
   rate: number;
   bodyBytes: number;
   webhooks: WebhookConfig;
+  /** How long a browser stays signed in. */
+  sessionMs: number;
+  /** Proxies whose X-Forwarded headers are believed. */
+  proxies: readonly string[];
   logLevel: string;
 }>;
 
@@ -74,6 +80,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     rate: c.PODQ_API_RATE,
     bodyBytes: c.PODQ_API_BODY_BYTES,
     webhooks: { key: masterKeyOf(c), allow: c.PODQ_WEBHOOK_ALLOW },
+    sessionMs: c.PODQ_API_SESSION_MS,
+    proxies: c.PODQ_API_PROXIES,
     logLevel: c.PODQ_LOG_LEVEL,
   });
 }

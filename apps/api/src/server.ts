@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
 import swaggerUi from "@fastify/swagger-ui";
@@ -11,8 +12,13 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from "fastify-type-provider-zod";
+import type { openQueueForDashboard } from "@podq/queue";
 import type { Logger } from "pino";
 import { identify, type Caller } from "./access.ts";
+import { addDashboard } from "./browser/dashboard.ts";
+import { addSecurityHeaders, dashboardPolicy } from "./browser/headers.ts";
+import { addLogin, loginFor } from "./browser/login.ts";
+import { addPages } from "./browser/pages.ts";
 import { ApiError, problem, type Problem, type ProblemCode } from "./problem.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addHealthRoutes } from "./routes/health.ts";
@@ -29,18 +35,25 @@ declare module "fastify" {
 /** The server with schemas for types. */
 export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
-/** Bounds of a server: requests a minute of one caller, and bytes of one body. */
-export type ServerOptions = { rate: number; bodyBytes: number };
+/** Bounds of a server: requests a minute of one caller, bytes of one body, how long a browser stays signed in; and proxies to believe. */
+export type ServerOptions = { rate: number; bodyBytes: number; sessionMs: number; proxies: readonly string[] };
 
-const open = new Set(["/healthz"]);
+/** What a stranger reaches; everything else takes a token or a session. */
+const open = new Set(["/healthz", "/login", "/ui/style.css"]);
 
 /** Makes the server: access first, then the routes, then every error as a problem. Listens nowhere yet. */
-export async function createServer(context: Context, options: ServerOptions, log: Logger): Promise<App> {
+export async function createServer(
+  context: Context,
+  queue: ReturnType<typeof openQueueForDashboard>,
+  options: ServerOptions,
+  log: Logger,
+): Promise<App> {
   const loggerInstance: FastifyBaseLogger = log;
   const app: App = fastify({
     loggerInstance,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytes,
+    trustProxy: options.proxies.length > 0 && [...options.proxies],
     routerOptions: { maxParamLength: 256 },
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
@@ -58,9 +71,18 @@ export async function createServer(context: Context, options: ServerOptions, log
 
   app.addContentTypeParser("application/octet-stream", (_request, body, done) => done(null, body)); // a stream, of any length
 
+  addSecurityHeaders(app);
+  await app.register(cookie);
   app.decorateRequest("caller");
-  app.addHook("onRequest", async (request) => {
-    if (!open.has(request.url)) request.caller = await identify(context.store.tokens, request.headers);
+  app.addHook("onRequest", async (request, reply) => {
+    if (open.has(request.routeOptions.url ?? "")) return;
+    try {
+      request.caller = await identify(context.store, request);
+    } catch (error) {
+      const login = loginFor(error as Error, request);
+      if (login === null) throw error;
+      return reply.redirect(login, 303);
+    }
   });
   app.addHook("onResponse", async (request, reply) => {
     if (request.method === "GET" || request.method === "HEAD") return;
@@ -86,13 +108,16 @@ export async function createServer(context: Context, options: ServerOptions, log
     },
     transform: jsonSchemaTransform,
   });
-  await app.register(swaggerUi, { routePrefix: "/docs" });
+  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: dashboardPolicy });
 
   addHealthRoutes(app, context);
   addPodRoutes(app, context);
   addJobRoutes(app, context);
   addOutputRoutes(app, context);
   addEventRoutes(app, context);
+  await addLogin(app, context.store, options.sessionMs);
+  await addPages(app, context.store);
+  await addDashboard(app, queue, problemOf);
   return app;
 }
 

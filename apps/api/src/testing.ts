@@ -28,13 +28,14 @@ export type Scene = AsyncDisposable & {
   finish: (id: string, exitCode: number, stdout: string) => Promise<void>;
 };
 
-/** Opens a scene for one test. */
-export async function openScene(env: Record<string, string> = {}): Promise<Scene> {
+/** Opens a scene for one test; `guarded`: with a token from the start. */
+export async function openScene(env: Record<string, string> = {}, { guarded = false } = {}): Promise<Scene> {
   const { redisUrl, mongodbUri } = inject("services");
   const prefix = `t${randomBytes(6).toString("hex")}`;
   const uri = new URL(mongodbUri);
   uri.pathname = `/${prefix}`;
   const store = await openStore({ uri: uri.href, appName: "podq-test" });
+  if (guarded) await store.tokens.create({ label: "first", scope: "admin", owners: [] });
   const log: Record<string, unknown>[] = [];
   const config = readConfig({ REDIS_URL: redisUrl, MONGODB_URI: uri.href, PODQ_PREFIX: prefix, PODQ_API_PORT: "0", ...env });
   const logger = pino({ level: "info" }, { write: (line: string) => void log.push(JSON.parse(line) as Record<string, unknown>) });

@@ -21,8 +21,8 @@ export function addServers(program: Command, context: CliContext): void {
 
   program
     .command("dev")
-    .description("run Redis, MongoDB, an SSH host, a small cluster and a worker on this machine, until Ctrl-C")
-    .option("--port <port>", "port of the dashboard (default: any that is free)", wholeNumber)
+    .description("run Redis, MongoDB, an SSH host, a small cluster, a worker and the API on this machine, until Ctrl-C")
+    .option("--port <port>", "port of the API (default: any that is free)", wholeNumber)
     .action(async (options: { port?: number }) => {
       const { runDev } = await import("../dev.ts");
       await runDev(context, options);

@@ -1,0 +1,106 @@
+import { ask, post, Refused } from "./api.js";
+import { html, nothing, render } from "./lit-html.js";
+import { startOutput } from "./output.js";
+import { draw, inWords, keepShowing, say, title } from "./page.js";
+import { age, duration, facts, labels, pill, podLink } from "./parts.js";
+import { bytes } from "./words.js";
+
+const over = new Set(["succeeded", "failed", "cancelled", "lost"]);
+
+/** One job: where it stands, what came of it, and its output as it comes. @param {import("./api.js").Me} me @param {string} id */
+export async function showJob(me, id) {
+  const path = `/v1/jobs/${encodeURIComponent(id)}`;
+  const top = document.createElement("div");
+  const output = document.createElement("section");
+  const changed = changes(path);
+  /** @type {string | null} */
+  let state = null;
+  await keepShowing(async () => {
+    const job = await ask(path);
+    if (state === null) {
+      draw([top, output]);
+      if (job.kind === "exec") startOutput(output, id);
+    }
+    state = job.state;
+    title(`${job.kind} ${state}`);
+    render(view(job, me.scope !== "read"), top);
+    if (!over.has(job.state)) await Promise.race([changed(), new Promise((resolve) => setTimeout(resolve, 1_000))]);
+    return over.has(job.state);
+  }, 0);
+}
+
+// Resolves when something about the job has changed.
+/** @param {string} path @returns {() => Promise<void>} */
+function changes(path) {
+  const source = new EventSource(`${path}/events`);
+  /** @type {(() => void) | undefined} */
+  let wake;
+  for (const name of ["snapshot", "change"]) source.addEventListener(name, () => wake?.());
+  return () => new Promise((resolve) => (wake = resolve));
+}
+
+/** @param {any} job @param {boolean} mayCancel */
+const view = (job, mayCancel) => html`
+  <p class="path"><a href="/ui/jobs">Jobs</a></p>
+  <div class="head">
+    <h1>${job.kind} <code>${job.id}</code></h1>
+    <span role="status" aria-live="polite">${pill(job.state)}</span>
+    ${
+      !mayCancel || over.has(job.state)
+        ? nothing
+        : html`<button class="danger" aria-haspopup="dialog" @click=${() => dialog()?.showModal()}>Cancel…</button>`
+    }
+  </div>
+  ${job.error === null ? nothing : html`<p class="failure"><strong class="code">${job.error.code}</strong> ${job.error.message}</p>`}
+  ${facts([
+    ["Pod", podLink(job)],
+    ["Before it in line", job.state === "queued" ? job.position : null],
+    ["Exit code", job.result?.exitCode === undefined ? null : exit(job.result)],
+    ["Asked for", html`${age(job.createdAt)} ago`],
+    [over.has(job.state) ? "Took" : "Running for", job.startedAt === null ? null : duration(job)],
+    ["Attempts", job.attempts.length > 1 ? attempts(job.attempts) : null],
+    ["Wrote", job.result?.stdoutBytes === undefined ? null : wrote(job.result)],
+    ["Weaker", job.result?.weaker?.join("; ")],
+    ["Again of", job.retryOf === null ? null : html`<a href="/ui/jobs/${encodeURIComponent(job.retryOf)}"><code>${job.retryOf}</code></a>`],
+    ["Labels", Object.keys(job.labels).length === 0 ? null : labels(job.labels)],
+  ])}
+  <dialog aria-labelledby="cancel-title">
+    <form method="dialog" @submit=${(/** @type {SubmitEvent} */ event) => cancel(event, job.id)}>
+      <h2 id="cancel-title">Cancel this ${job.kind}?</h2>
+      <p>
+        ${job.kind === "exec" ? "Its command is ended, with all that it has started." : "What is under way is ended; what is done stays done."}
+      </p>
+      <label>Reason <input name="reason" maxlength="1000" autocomplete="off" /></label>
+      <p class="buttons"><button value="no" formnovalidate>Let it run</button><button value="yes" class="danger">Cancel it</button></p>
+    </form>
+  </dialog>
+`;
+
+const dialog = () => document.querySelector("dialog");
+
+/** @param {any} result */
+const exit = ({ exitCode, signal }) =>
+  exitCode === null
+    ? "unknown"
+    : html`<strong class=${exitCode === 0 ? "good" : "bad"}>${exitCode}</strong>${signal === null ? nothing : ` (${signal})`}`;
+
+/** @param {any} result */
+const wrote = ({ stdoutBytes, stderrBytes, truncated, atLeast }) =>
+  `${atLeast ? "at least " : ""}${bytes(stdoutBytes)} to stdout, ${bytes(stderrBytes)} to stderr${truncated ? "; not all of it was kept" : ""}`;
+
+/** @param {any[]} all */
+const attempts = (all) =>
+  html`<ol>
+    ${all.map(({ worker, why }) => html`<li>${worker}${why === null ? nothing : `: ${why}`}</li>`)}
+  </ol>`;
+
+/** @param {SubmitEvent} event @param {string} id */
+async function cancel(event, id) {
+  if (/** @type {HTMLButtonElement} */ (event.submitter).value !== "yes") return;
+  const reason = document.querySelector("dialog")?.querySelector("input")?.value.trim() ?? "";
+  try {
+    await post(`/v1/jobs/${encodeURIComponent(id)}/cancel`, reason === "" ? {} : { reason });
+  } catch (error) {
+    say(error instanceof Refused ? `It was not cancelled: ${error.message}` : inWords(error));
+  }
+}
