@@ -140,7 +140,7 @@ describe("the line", () => {
       for (let n = 0; n < 10; n++) jobs.at(-1)?.push(await pod.exec(["true"]));
     }
     const keys = await redis.keys(`${bench.prefix}:*`);
-    expect(keys.length).toBeGreaterThan(50);
+    expect(keys.length).toBeGreaterThan(5); // of each line its head, and the queue itself
     await redis.del(keys);
     redis.disconnect();
     await bench.work(seen.handler(1));
@@ -253,7 +253,7 @@ describe("an attempt", () => {
     expect((await waiting.cancel()).state).toBe("cancelled");
     const redis = new Redis(bench.redisUrl, { maxRetriesPerRequest: null });
     const queue = new Queue("podq", { connection: redis, prefix: bench.prefix });
-    await expect.poll(async () => queue.getJobState(waiting.id), { timeout: 10_000 }).toBe("completed");
+    expect(await queue.getJobState(waiting.id)).toBe("unknown");
     await queue.close();
     redis.disconnect();
     await bench.podq.job(running.id).cancel({ reason: "enough" });

@@ -91,36 +91,37 @@ type Held = Pick<Attempt, "job" | "hold" | "log"> & { next: LineEntry | null };
 async function settle(executor: Executor, held: Held, outcome: Outcome): Promise<Disposition> {
   const { store, line } = executor;
   const { job, hold, log, next } = held;
-  const saved = hold.lost ? null : await save(store, hold, outcome);
-  if (saved === null && outcome.kind === "retry" && !hold.lost) {
+  const saved = !hold.lost && (await save(store, hold, outcome));
+  if (!saved && outcome.kind === "retry" && !hold.lost) {
     // The one thing that makes a retry impossible while the attempt holds: a cancel came.
     return settle(executor, held, ended("cancelled", { code: "cancelled", message: "cancelled when it was to be tried again" }));
   }
-  if (saved === null) {
+  if (!saved || outcome.kind === "fenced") {
     log.warn("this attempt is over; another worker has the job");
     return unclaimed(executor, job._id);
   }
-  log.info({ state: saved.state, code: saved.error?.code, outcome: outcome.kind }, "attempt ends");
-  void line.nudge(job._id, isTerminal(saved.state));
-  if (isTerminal(saved.state)) void line.nudgeDelivery(saved);
+  const isEnd = outcome.kind === "end";
+  log.info({ outcome: outcome.kind, ...(isEnd && { state: outcome.state, code: outcome.error?.code }) }, "attempt ends");
+  void line.nudge(job._id, isEnd);
+  if (isEnd) void line.nudgeDelivery(job);
   if (outcome.kind === "release") return { kind: "handover" };
   if (outcome.kind === "retry")
     return { kind: "park", forMs: outcome.delayMs, lookAgain: async () => isWanted(await store.jobs.get(job._id)) };
   if (job.stdinBytes !== null) await store.input.remove(job._id);
-  await (next === null ? line.wakeNext(job.podKey) : line.wake(next));
-  return { kind: "done", value: summaryOf(saved) };
+  await (next === null ? line.wakeNext(job.podKey) : line.wake(next, true));
+  return { kind: "done", value: summaryOf({ ...job, ...outcome }) };
 }
 
-async function save(store: Store, { claim }: Hold, outcome: Outcome): Promise<JobDocument | null> {
+async function save(store: Store, { claim }: Hold, outcome: Outcome): Promise<boolean> {
   switch (outcome.kind) {
     case "end":
       return store.jobs.end(claim, outcome);
     case "retry":
-      return store.jobs.retry(claim, outcome.delayMs, `${outcome.error.code}: ${outcome.error.message}`);
+      return (await store.jobs.retry(claim, outcome.delayMs, `${outcome.error.code}: ${outcome.error.message}`)) !== null;
     case "release":
-      return store.jobs.release(claim, outcome.why);
+      return (await store.jobs.release(claim, outcome.why)) !== null;
     case "fenced":
-      return null;
+      return false;
   }
 }
 
@@ -164,7 +165,7 @@ function noRecord(jobId: string): Summary {
   return { jobId, state: "failed", code: "not-found", message: "it has no record, or none any more; it was not run" };
 }
 
-function summaryOf(job: JobDocument): Summary {
+function summaryOf(job: Pick<JobDocument, "_id" | "state" | "result" | "error">): Summary {
   const { exitCode } = (job.result ?? {}) as { exitCode?: number | null };
   return {
     jobId: job._id,

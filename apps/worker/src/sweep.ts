@@ -36,7 +36,7 @@ export function startSweeper({ store, line, worker, everyMs, log, observer }: Sw
     if (stranded.length > 0) log.debug({ jobs: stranded.length }, "waking what should run");
     for (const job of stranded) {
       if (stop.aborted) return;
-      await line.wake(job);
+      await line.wake(job, true);
     }
   });
 }

@@ -13,7 +13,7 @@ export const commonKinds = [
   "redis-restart", // SIGKILL, and what its append-only file has
   "redis-flush", // FLUSHALL
   "late-insert", // one of two enqueues that overlap becomes visible when the other job runs already
-  "redis-promote", // all parked jobs at once, as from a dashboard
+  "redis-promote", // every job that waits is sent for, whether or not it is its turn
   "mongo-restart", // SIGKILL
   "mongo-step-down", // no primary for a while
   "ssh-cut", // all TCP connections reset

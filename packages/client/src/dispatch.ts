@@ -14,9 +14,12 @@ export type OnLag = (error: unknown, jobId: string) => void;
  * The moves that producers and workers make alike. None of them throws for Redis: the record is written before, and the
  * sweeper finds what was not dispatched.
  *
- *   enqueue: look, insert.       nobody before -> add while the insert is under way
- *                                behind others -> park, look again, wake if the turn, or a cancel, came meanwhile
+ *   enqueue: count, insert.      nobody before -> add while the insert is under way
+ *                                behind others -> look, and add if the turn came meanwhile
  *   end:     save, then look.    wake each job that may run now
+ *
+ * So BullMQ is told of a job when its turn has come, and what waits costs it nothing. No turn is missed: both sides look after
+ * their own write, so whoever writes last sees what the other wrote.
  */
 export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dispatcher, onLag: OnLag) {
   const lagging = async (jobId: string, work: () => Promise<void>): Promise<void> => {
@@ -29,7 +32,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
 
   const wakeNext = async (podKey: string): Promise<void> => {
     const waiting = (await store.jobs.head(podKey)).filter((job) => job.state === "queued");
-    await Promise.all(waiting.map((job) => lagging(job._id, async () => dispatcher.wake(dispatchOf(job)))));
+    await Promise.all(waiting.map((job) => lagging(job._id, async () => dispatcher.wake(dispatchOf(job), true))));
   };
 
   return {
@@ -38,9 +41,8 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     /** Hands an accepted job to BullMQ; `behind` others or not is only a guess at whether it is worth a worker's look now. */
     async dispatch(job: JobDocument, behind: boolean): Promise<void> {
       await lagging(job._id, async () => {
-        if (!behind || cancelsPending(job)) return dispatcher.add(dispatchOf(job));
-        await dispatcher.park(dispatchOf(job));
-        if (await store.jobs.isDue(job)) await dispatcher.wake(dispatchOf(job));
+        if (!behind || cancelsPending(job)) return dispatcher.add(dispatchOf(job), !behind);
+        if ((await store.jobs.turn(job.podKey, job._id)).mayRun) await dispatcher.add(dispatchOf(job), true);
       });
     },
 
@@ -48,8 +50,9 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     announce: async (_id: string, request: JobRequest): Promise<void> =>
       lagging(_id, async () => dispatcher.add(dispatchOf({ ...request, _id, dispatchId: null }), true)),
 
-    /** Wakes one job, whatever BullMQ knows of it. */
-    wake: async (job: Parameters<typeof dispatchOf>[0]): Promise<void> => lagging(job._id, async () => dispatcher.wake(dispatchOf(job))),
+    /** Wakes one job, whatever BullMQ knows of it. `free`: nobody is before it any more. */
+    wake: async (job: Parameters<typeof dispatchOf>[0], free: boolean): Promise<void> =>
+      lagging(job._id, async () => dispatcher.wake(dispatchOf(job), free)),
 
     /** Brings jobs that ended without a worker to one, where BullMQ has them parked, so that their entries are closed. Returns those seen to. */
     async unpark(jobs: readonly Parameters<typeof dispatchOf>[0][]): Promise<string[]> {
@@ -97,7 +100,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
       if (job === null) return null;
       await lagging(id, async () => {
         if (job.state === "running") await dispatcher.order({ jobId: id, order: "cancel" });
-        else if (job.state === "queued") await dispatcher.wake(dispatchOf(job));
+        else if (job.state === "queued") await dispatcher.wake(dispatchOf(job), false);
         else await dispatcher.unpark(dispatchOf(job));
         await dispatcher.nudge(id, isTerminal(job.state));
       });

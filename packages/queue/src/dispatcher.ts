@@ -10,8 +10,8 @@ export const queueName = "podq";
 export type Dispatch = { id: string; dispatchId: string | null; kind: Kind; owner: Owner; name: string };
 
 /**
- * The data of a BullMQ job that podq's SDK added. `free`: its pod had no unfinished job after its enqueue was called, so all that
- * must run before it has run, and nobody need look at the line again.
+ * The data of a BullMQ job that podq itself added. `free`: its pod was seen without an unfinished job that must run before it, which
+ * does not change any more, so nobody need look at the line again.
  */
 export type DispatchData = { v: 1; jobId: string; owner: Owner; name: string; free?: boolean | undefined };
 
@@ -64,9 +64,9 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
     }
   };
 
-  const add = async ({ id, kind, owner, name }: Dispatch, delay: number, free = false): Promise<void> => {
+  const add = async ({ id, kind, owner, name }: Dispatch, free: boolean): Promise<void> => {
     const data: DispatchData = { v: 1, jobId: id, owner, name, ...(free ? { free } : {}) };
-    await inTime(`add job ${id}`, queue.add(kind, data, { jobId: id, delay }));
+    await inTime(`add job ${id}`, queue.add(kind, data, { jobId: id }));
   };
 
   const stateOf = async (id: string): Promise<string> => inTime(`look up job ${id}`, queue.getJobState(id));
@@ -82,24 +82,22 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000)
 
   return {
     /** Adds a job that may run now. `free`: its pod has no unfinished job before it. */
-    add: async (job: Dispatch, free = false): Promise<void> => add(job, 0, free),
+    add: async (job: Dispatch, free = false): Promise<void> => add(job, free),
 
-    /** Adds a job that others are before. Who parks looks again afterwards, and wakes the job if its turn has come meanwhile. */
-    park: async (job: Dispatch): Promise<void> => add(job, parkDelayMs()),
-
-    /** Makes BullMQ bring a job to a worker, whatever it knows of it. One that is active is left to its worker, or to the stall check. */
-    async wake(job: Dispatch): Promise<void> {
+    /**
+     * Makes BullMQ bring a job to a worker, whatever it knows of it. One that is active is left to its worker, or to the stall
+     * check: whoever puts a job aside looks afterwards whether its turn has come meanwhile.
+     */
+    async wake(job: Dispatch, free = false): Promise<void> {
       if (job.dispatchId !== null && job.dispatchId !== job.id) {
-        if (await promote(job.dispatchId)) return;
         const state = await stateOf(job.dispatchId);
+        if (state === "delayed") await promote(job.dispatchId);
         if (state !== "unknown" && !isOver(state)) return;
       }
-      if (await promote(job.id)) return;
       const state = await stateOf(job.id);
+      if (state === "delayed") await promote(job.id);
       if (isOver(state)) await inTime(`remove job ${job.id}`, queue.remove(job.id));
-      if (!isOver(state) && state !== "unknown") return;
-      await add(job, 0);
-      await promote(job.id); // its producer may have parked it just now, and then that was no add
+      if (isOver(state) || state === "unknown") await add(job, free);
     },
 
     /** Brings a parked job that ended without a worker to one, which closes it; otherwise it would lie there for up to an hour. */

@@ -48,7 +48,7 @@ describe("waking a job", () => {
 
   it("promotes one that is parked", async () => {
     await using scene = await open();
-    await scene.dispatcher.park(job);
+    await scene.queue.add("exec", {}, { jobId: job.id, delay: 60_000 });
     expect(await scene.state(job.id)).toBe("delayed");
     await scene.dispatcher.wake(job);
     expect(await scene.state(job.id)).toBe("waiting");

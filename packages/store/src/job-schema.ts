@@ -62,7 +62,11 @@ export type JobDocument = {
   signals: SignalRecord[];
   worker: string | null;
   leaseUntil: Date | null;
+  /** The pod in whose line it is, until its end. */
+  line?: string;
   turn?: string[];
+  /** Which call of a worker made the attempt: it makes many claims in one write, which does not say which of them took. */
+  ticket: string | null;
   /** It ended without a worker, and BullMQ may have it parked still: until the sweeper has seen to that. */
   parked?: true;
   /** Where its end is told; a job that nobody is to be told of has none. */
@@ -121,7 +125,9 @@ export const jobSchema = new Schema<JobDocument>(
     },
     worker: optional(String),
     leaseUntil: optional(Date),
+    line: { type: String, default: undefined },
     turn: { type: [String], default: undefined },
+    ticket: optional(String),
     parked: { type: Boolean, default: undefined },
     callback: { type: callbackSchema, default: undefined },
     result: optional(Schema.Types.Mixed),
@@ -140,7 +146,7 @@ export const jobSchema = new Schema<JobDocument>(
 const unfinished = { state: { $in: unfinishedStates } };
 
 // The line of a pod; the turn that makes a claim exclusive; the idempotency key. The last two are promises, not speed.
-jobSchema.index({ podKey: 1, seq: 1 }, { name: "line", partialFilterExpression: unfinished });
+jobSchema.index({ line: 1, seq: 1 }, { name: "in-line", partialFilterExpression: { line: { $exists: true } } });
 jobSchema.index({ turn: 1 }, { name: "turn", unique: true, partialFilterExpression: { turn: { $exists: true } } });
 jobSchema.index(
   { podKey: 1, idempotencyKey: 1 },

@@ -44,7 +44,7 @@ export const parted = (ending: Ending, retentionMs: number): UpdateStage[] => [
       callback: callbackDue,
     },
   },
-  { $unset: ["turn", "params.env"] },
+  { $unset: ["line", "turn", "params.env"] },
   visibleJob,
 ];
 

@@ -1,15 +1,6 @@
-import {
-  podKey as podKeyOf,
-  runnable,
-  slotsPerPod,
-  successor,
-  turnOf,
-  unfinishedStates,
-  type Failure,
-  type JobRequest,
-  type SignalAnswer,
-  type SignalName,
-} from "@podq/jobs";
+import { randomUUID } from "node:crypto";
+import { podKey as podKeyOf, slotsPerPod, turnOf, unfinishedStates, type Failure, type JobRequest } from "@podq/jobs";
+import type { SignalAnswer, SignalName } from "@podq/jobs";
 import { mongo, type Model, type QueryFilter } from "mongoose";
 import { refusedCallback } from "./callback.ts";
 import { sameDigest } from "./digest.ts";
@@ -17,14 +8,10 @@ import { isDuplicate, StoreError } from "./errors.ts";
 import type { JobDocument, Target } from "./job-schema.ts";
 import { digestParts, newJob } from "./new-job.ts";
 import { ofOwners } from "./owners.ts";
-import { claimable, closeAttempts, leaseOver, parted, partedUnrun, visibleJob, type Ending } from "./job-stages.ts";
+import { createJobLine, lineFields, type LineEntry } from "./job-line.ts";
+import { claimable, closeAttempts, parted, partedUnrun, visibleJob, type Ending } from "./job-stages.ts";
+import { createJobWrites, held, type Claim } from "./job-writes.ts";
 import { literal, serverTime, type UpdateStage } from "./stages.ts";
-
-/** What of a job its dispatch needs. */
-export type LineEntry = Pick<
-  JobDocument,
-  "_id" | "dispatchId" | "kind" | "owner" | "name" | "podKey" | "state" | "parallel" | "notBefore" | "leaseUntil"
->;
 
 /** Which jobs a list shows. */
 export type JobFilter = {
@@ -39,24 +26,9 @@ export type JobFilter = {
 /** The jobs collection: the truth about every job, and the lock of every pod. */
 export type JobStore = ReturnType<typeof createJobStore>;
 
-const lineFields = {
-  _id: 1,
-  dispatchId: 1,
-  kind: 1,
-  owner: 1,
-  name: 1,
-  podKey: 1,
-  state: 1,
-  parallel: 1,
-  notBefore: 1,
-  leaseUntil: 1,
-} as const;
-const entry = Object.fromEntries(Object.keys(lineFields).map((field) => [field, `$${field}`]));
 const inLine = { state: { $in: [...unfinishedStates] } };
 const keptAttempts = 100;
 const keptSignals = 100;
-
-const held = (claim: Claim): mongo.Filter<JobDocument> => ({ _id: claim.id, state: "running", attempt: claim.attempt });
 
 export function createJobStore(model: Model<JobDocument>, options: { retentionMs: number; maxBacklog: number }) {
   // The driver's own collection for what every job needs: mongoose would make
@@ -66,19 +38,12 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
   const update = async (filter: mongo.Filter<JobDocument>, stages: UpdateStage[]): Promise<JobDocument | null> =>
     jobs.findOneAndUpdate(filter, stages, { returnDocument: "after" });
 
-  const insert = async (document: JobDocument): Promise<void> => {
-    await jobs.insertOne(document, { ignoreUndefined: true });
-  };
-
-  const get = async (id: string): Promise<JobDocument | null> => jobs.findOne({ _id: id });
-
-  // The hint, because all that has ended on a pod is under other indexes, which look as good to the server while the line is short.
-  const lineOf = (podKey: string, limit: number, skip = 0): mongo.FindCursor<LineEntry> =>
-    jobs.find({ podKey, ...inLine }, { projection: lineFields, hint: "line", singleBatch: true, skip, limit }).sort({ seq: 1 });
-
-  const isFull = async (podKey: string): Promise<boolean> => (await lineOf(podKey, 1, options.maxBacklog - 1).toArray()).length > 0;
+  const writes = createJobWrites(jobs);
+  const { get } = writes;
+  const line = createJobLine(jobs, model.db.db!);
 
   return {
+    ...line,
     get,
 
     /** The jobs with these ids, in no order; those that are not known are left out. */
@@ -96,15 +61,16 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       onFree: () => void = () => undefined,
     ): Promise<{ job: JobDocument; behind: boolean }> {
       const podKey = podKeyOf(request.owner, request.name);
-      const behind = (await lineOf(podKey, 1).toArray()).length > 0;
-      if (behind && (await isFull(podKey)) && (await get(id)) === null)
+      const before = await line.unfinished(podKey);
+      const behind = before > 0;
+      if (before >= options.maxBacklog && (await get(id)) === null)
         throw new StoreError(
           "backlog-full",
           `the line of ${podKey} has ${options.maxBacklog} unfinished jobs; try again when some have ended`,
         );
       const document: JobDocument = { ...newJob(id, request, new Date()), ...origin };
       try {
-        const written = insert(document);
+        const written = writes.insert(document);
         if (!behind) onFree();
         await written;
         return { job: document, behind };
@@ -128,7 +94,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       dispatchId: string,
     ): Promise<void> {
       const now = new Date();
-      const document = newJob(
+      const { line: _outOfLine, ...document } = newJob(
         id,
         {
           ...request,
@@ -150,32 +116,10 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
         expiresAt: new Date(now.getTime() + options.retentionMs),
       };
       try {
-        await insert({ ...document, ...ended, ...refusedCallback(document, now) });
+        await writes.insert({ ...document, ...ended, ...refusedCallback(document, now) });
       } catch (error) {
         if (!isDuplicate(error)) throw error;
       }
-    },
-
-    /** How many unfinished jobs are before this one in line. */
-    ahead: async (job: JobDocument): Promise<number> => model.countDocuments({ podKey: job.podKey, ...inLine, seq: { $lt: job.seq } }),
-
-    /** The jobs at the head of a pod's line that may run, running ones included. */
-    async head(podKey: string): Promise<LineEntry[]> {
-      return runnable(await lineOf(podKey, slotsPerPod).toArray());
-    },
-
-    /** Whether a job that is put aside now would be missed: it may run, or has ended and nobody will wake it again. */
-    async isDue({ _id, podKey }: Pick<JobDocument, "_id" | "podKey">): Promise<boolean> {
-      const line = await lineOf(podKey, slotsPerPod).toArray();
-      if (line.some((job) => job._id === _id)) return runnable(line).some((job) => job._id === _id);
-      return line.length < slotsPerPod || (await jobs.countDocuments({ _id, ...inLine })) === 0;
-    },
-
-    /** Whether a job may run now; `next` is the one job that then may when this one has ended, where that is certain already. */
-    async turn(podKey: string, id: string): Promise<{ mayRun: boolean; next: LineEntry | null }> {
-      const line = await lineOf(podKey, slotsPerPod).toArray();
-      const mayRun = runnable(line).some(({ _id }) => _id === id);
-      return { mayRun, next: mayRun ? (successor(line) ?? null) : null };
     },
 
     /**
@@ -189,10 +133,12 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       leaseMs: number,
       target: Target | null,
     ): Promise<JobDocument | null> {
-      const claimWith = (slot: number): Promise<JobDocument | null> =>
-        update({ _id, podKey, $expr: claimable }, [
+      const ticket = randomUUID();
+      const claimWith = async (slot: number): Promise<JobDocument | null> => {
+        const stages: UpdateStage[] = [
           {
             $set: {
+              ticket,
               attempts: {
                 $slice: [
                   {
@@ -221,7 +167,9 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
             },
           },
           visibleJob,
-        ]);
+        ];
+        return writes.claim({ ticket, id: _id, filter: { _id, podKey, $expr: claimable }, stages });
+      };
       const first = Math.floor(Math.random() * slotsPerPod);
       for (let n = 0; n < slotsPerPod; n++) {
         try {
@@ -261,8 +209,8 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     restart: async (claim: Claim): Promise<JobDocument | null> =>
       update(held(claim), [{ $set: { run: { $add: ["$run", 1] }, target: null } }, visibleJob]),
 
-    /** Ends a job. Null: the attempt is over, and somebody else's word counts. */
-    end: async (claim: Claim, ending: Ending): Promise<JobDocument | null> => update(held(claim), parted(ending, options.retentionMs)),
+    /** Ends a job. False: the attempt is over, and somebody else's word counts. */
+    end: async (claim: Claim, ending: Ending): Promise<boolean> => writes.end({ claim, stages: parted(ending, options.retentionMs) }),
 
     /** Back to the line, at its own place, not before the delay is over. Null: the attempt is over, or a cancel came and nothing can be left to be ended in the pod. */
     retry: async (claim: Claim, delayMs: number, why: string): Promise<JobDocument | null> =>
@@ -311,10 +259,6 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       );
     },
 
-    /** The unfinished jobs of a pod that came before this one. */
-    pending: async (job: JobDocument): Promise<JobDocument[]> =>
-      model.find({ podKey: job.podKey, ...inLine, seq: { $lt: job.seq } }).lean<JobDocument[]>(),
-
     /** Fails the queued jobs whose deadline is over, or only the one with this id, at most `limit` of them, and returns them. */
     async expire(limit: number, id?: string): Promise<JobDocument[]> {
       const ending: Ending = {
@@ -341,22 +285,6 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       await jobs.updateMany({ _id: { $in: [...ids] } }, { $unset: { parked: 1 } });
     },
 
-    /** The jobs that somebody should be running and nobody is: what the sweeper wakes. */
-    async stranded(): Promise<LineEntry[]> {
-      // One that runs has its turn wherever it stands: an insert that began before its own may have become visible after its claim.
-      const given = { $cond: [{ $and: [{ $eq: ["$state", "running"] }, leaseOver] }, entry, "$$REMOVE"] };
-      const lines = await model.aggregate<{ head: LineEntry; given: LineEntry[] }>([
-        { $match: inLine },
-        { $sort: { podKey: 1, seq: 1 } },
-        { $group: { _id: "$podKey", head: { $first: entry }, given: { $push: given } } },
-        { $match: { $or: [{ "head.parallel": true }, { "head.state": "queued" }, { "given.0": { $exists: true } }] } },
-      ]);
-      const now = Date.now();
-      const heads = await Promise.all(lines.map(({ head }) => (head.parallel ? this.head(head.podKey) : Promise.resolve([head]))));
-      const due = heads.flat().filter((job) => job.state === "queued" && (job.notBefore?.getTime() ?? 0) <= now);
-      return [...lines.flatMap((line) => line.given), ...due];
-    },
-
     /** Jobs, newest first, at most `limit`. */
     async list({ podKey, podKeyPrefix, owners, state, before }: JobFilter, limit: number): Promise<JobDocument[]> {
       const filter: QueryFilter<JobDocument> = {
@@ -372,9 +300,6 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     },
   };
 }
-
-/** A job as one attempt holds it. */
-export type Claim = { id: string; attempt: number };
 
 /** A claim that still holds, with what was asked of it meanwhile. */
 export type Held = Claim & Pick<JobDocument, "cancel" | "signals">;

@@ -7,12 +7,14 @@ import type { JobDocument } from "./job-schema.ts";
 
 /** The record of a job as it is accepted. Its place in line is an empty timestamp, which the server fills at the insert. */
 export function newJob(id: string, request: JobRequest, now: Date): JobDocument {
+  const podKey = podKeyOf(request.owner, request.name);
   return {
     _id: id,
     kind: request.kind,
     owner: request.owner,
     name: request.name,
-    podKey: podKeyOf(request.owner, request.name),
+    podKey,
+    line: podKey,
     seq: new mongo.Timestamp({ t: 0, i: 0 }),
     state: "queued",
     parallel: request.kind === "exec" && request.params.parallel,
@@ -36,6 +38,7 @@ export function newJob(id: string, request: JobRequest, now: Date): JobDocument 
     signals: [],
     worker: null,
     leaseUntil: null,
+    ticket: null,
     result: null,
     error: null,
     version: 1,

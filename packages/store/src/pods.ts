@@ -1,9 +1,10 @@
 import { mayPodMove, type PodStatus } from "@podq/jobs";
-import type { Model, QueryFilter } from "mongoose";
+import type { Model, mongo, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
 import { ofOwners } from "./owners.ts";
 import type { PodDocument } from "./pod-schema.ts";
 import { literal, visible } from "./stages.ts";
+import { together } from "./together.ts";
 
 /** What a caller sees of a pod. */
 export type PodRecord = Omit<PodDocument, "_id" | "identity" | "deleteBegun" | "deploymentUid" | "unsettled" | "history">;
@@ -56,8 +57,14 @@ export function createPodStore(model: Model<PodDocument>) {
   const change = async (filter: QueryFilter<PodDocument>, set: object): Promise<PodDocument | null> =>
     model.findOneAndUpdate(filter, [{ $set: set }, visiblePod], { updatePipeline: true, returnDocument: "after" }).lean<PodDocument>();
 
+  const getMany = async (keys: readonly string[]): Promise<(PodDocument | null)[]> => {
+    const pods = model.collection as unknown as mongo.Collection<PodDocument>;
+    const found = new Map((await pods.find<PodDocument>({ _id: { $in: [...keys] } }).toArray()).map((pod) => [pod._id, pod]));
+    return keys.map((key) => found.get(key) ?? null);
+  };
+
   return {
-    get: async (key: string): Promise<PodDocument | null> => model.findById(key).lean<PodDocument>(),
+    get: together(getMany),
 
     /** Records a pod for the first time. Null: somebody else has. */
     async insert(key: string, pod: NewPod): Promise<PodDocument | null> {

@@ -56,7 +56,7 @@ describe("a claim", () => {
     const first = (await store.jobs.claim(job, "w1", 1, null))!;
     await expect.poll(async () => (await store.jobs.claim(job, "w2", leaseMs, null))?.attempt ?? 0).toBe(2);
     const stale = { id: "a", attempt: 1 };
-    expect(await store.jobs.end(stale, succeeded)).toBeNull();
+    expect(await store.jobs.end(stale, succeeded)).toBe(false);
     expect(await store.jobs.retry(stale, 0, "x")).toBeNull();
     expect(await store.jobs.retarget(stale, { podName: "x", podUid: "y" })).toBe(false);
     const now = (await store.jobs.get("a"))!;
@@ -72,6 +72,52 @@ describe("a claim", () => {
     await store.jobs.retry({ id: "a", attempt: 1 }, 60_000, "no way");
     expect(await store.jobs.claim(job, "w", leaseMs, null)).toBeNull();
     expect((await store.jobs.head(key)).map(({ _id }) => _id)).toEqual(["a"]);
+  });
+});
+
+const own = (id: string, options: object = {}): JobRequest =>
+  parseRequest("exec", { owner: { project: id }, params: { command: "ls" }, ...options });
+
+describe("what comes at the same time", () => {
+  const many = Array.from({ length: 60 }, (_, n) => `many${n}`);
+  it("is accepted each for itself, and has a place in line of its own", async () => {
+    await using store = await open();
+    await store.jobs.insert("first", own("many7", { idempotencyKey: "k" }));
+    const inserts = many.map(async (id) => store.jobs.insert(id, own(id, { idempotencyKey: "k", labels: { id } })));
+    const accepted = (await Promise.allSettled(inserts)).map((one) =>
+      one.status === "fulfilled" ? one.value.job._id : String(one.reason),
+    );
+    expect(accepted.filter((_, n) => n !== 7)).toEqual(many.filter((_, n) => n !== 7));
+    expect(accepted[7]).toBe("first"); // the same request under the same key
+    const places = (await store.jobs.getMany(many)).map(({ seq }) => seq.toBigInt());
+    expect(new Set(places).size).toBe(many.length - 1);
+    expect(places).not.toContain(0n);
+  });
+
+  it("is claimed once, and ended by who holds it", async () => {
+    await using store = await open();
+    await Promise.all(many.map(async (id) => store.jobs.insert(id, own(id))));
+    const claimAll = async (worker: string) =>
+      Promise.all(many.map(async (id) => store.jobs.claim({ _id: id, podKey: podKey({ project: id }) }, worker, leaseMs, null)));
+    const [one, two] = await Promise.all([claimAll("w"), claimAll("w")]); // one worker twice: its name does not tell the two apart
+    expect(many.map((_, n) => [one[n], two[n]].filter((job) => job !== null).map((job) => [job!._id, job!.attempt]))).toEqual(
+      many.map((id) => [[id, 1]]),
+    );
+    const attempts = many.map((_, n) => (n % 10 === 0 ? 2 : 1)); // there is no second one
+    const ends = await Promise.all(many.map(async (id, n) => store.jobs.end({ id, attempt: attempts[n]! }, succeeded)));
+    expect(ends).toEqual(attempts.map((attempt) => attempt === 1));
+    expect((await store.jobs.getMany(many)).filter(({ state }) => state === "succeeded")).toHaveLength(54);
+  });
+
+  it("is seen by the line it is in", async () => {
+    await using store = await open();
+    await Promise.all(many.map(async (id) => store.jobs.insert(id, own(id))));
+    const heads = await Promise.all([...many, "nobody"].map(async (id) => store.jobs.head(podKey({ project: id }))));
+    expect(heads.map((head) => head.map(({ _id }) => _id))).toEqual([...many.map((id) => [id]), []]);
+    expect(await Promise.all(["nobody", ...many].map(async (id) => store.jobs.unfinished(podKey({ project: id }))))).toEqual([
+      0,
+      ...many.map(() => 1),
+    ]);
   });
 });
 
@@ -105,7 +151,8 @@ describe("an accepted job", () => {
     await using store = await open();
     const { job } = await store.jobs.insert("a", exec({ env: { TOKEN: "hunter2" } }));
     await store.jobs.claim(job, "w", leaseMs, null);
-    const ended = (await store.jobs.end({ id: "a", attempt: 1 }, succeeded))!;
+    expect(await store.jobs.end({ id: "a", attempt: 1 }, succeeded)).toBe(true);
+    const ended = (await store.jobs.get("a"))!;
     expect(JSON.stringify(ended)).not.toContain("hunter2");
     expect(ended.params).toMatchObject({ command: "ls" });
     expect(ended.turn).toBeUndefined();
@@ -137,7 +184,8 @@ describe("an accepted job", () => {
     const { job } = await store.jobs.insert("a", exec());
     await store.jobs.claim(job, "w", leaseMs, null);
     await store.jobs.renew("w", [{ id: "a", attempt: 1 }], leaseMs);
-    const ended = (await store.jobs.end({ id: "a", attempt: 1 }, succeeded))!;
+    await store.jobs.end({ id: "a", attempt: 1 }, succeeded);
+    const ended = (await store.jobs.get("a"))!;
     expect(ended.version).toBe(3);
     expect(ended.history.map(({ version, state }) => [version, state])).toEqual([
       [1, "queued"],
@@ -151,7 +199,8 @@ describe("an accepted job", () => {
     const { job } = await store.jobs.insert("a", exec());
     await store.jobs.claim(job, "$$NOW", leaseMs, null);
     const error = { code: "internal", message: "$state { $gt: 1 }" } as const;
-    const ended = (await store.jobs.end({ id: "a", attempt: 1 }, { state: "failed", result: { $x: "$y" }, error, why: "$$ROOT" }))!;
+    await store.jobs.end({ id: "a", attempt: 1 }, { state: "failed", result: { $x: "$y" }, error, why: "$$ROOT" });
+    const ended = (await store.jobs.get("a"))!;
     expect(ended).toMatchObject({ error, result: { $x: "$y" }, worker: "$$NOW" });
     expect(ended.attempts[0]!.why).toBe("$$ROOT");
   });
@@ -248,6 +297,20 @@ describe("opening the store", () => {
       code: "unfit",
       message: expect.stringContaining("version 99") as string,
     });
+  });
+
+  it("brings the data of the version before it along, with the line as it was", async () => {
+    const first = await open();
+    for (const id of ["a", "b"]) await first.jobs.insert(id, exec());
+    await first.close();
+    const raw = await mongoose.createConnection(first.uri).asPromise();
+    await raw.collection("jobs").updateMany({}, { $unset: { line: 1, ticket: 1 } });
+    await raw.collection("meta").updateOne({}, { $set: { version: 1 } });
+    await raw.close();
+    const store = await openStore({ uri: first.uri, appName: "podq-test" });
+    expect((await store.jobs.head(key)).map(({ _id }) => _id)).toEqual(["a"]);
+    expect(await store.jobs.unfinished(key)).toBe(2);
+    await store.close();
   });
 
   it("is refused by an index that does not keep what podq needs kept", async () => {

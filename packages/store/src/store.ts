@@ -6,13 +6,14 @@ import { createInputStore, inputSchema, type InputDocument, type InputStore } fr
 import { jobSchema, type JobDocument } from "./job-schema.ts";
 import { createJobStore, type JobStore } from "./jobs.ts";
 import { createLeaseStore, leaseSchema, type LeaseDocument, type LeaseStore } from "./lease.ts";
+import { migrate } from "./migrate.ts";
 import { podSchema, type PodDocument } from "./pod-schema.ts";
 import { createPodStore, type PodStore } from "./pods.ts";
 import { createSessionStore, sessionSchema, type SessionDocument, type SessionStore } from "./sessions.ts";
 import { createTokenStore, tokenSchema, type TokenDocument, type TokenStore } from "./tokens.ts";
 
 /** How this code lays out its data. A database of a later version is not touched. */
-const dataVersion = 1;
+const dataVersion = 2;
 
 /** Options of {@link openStore}. */
 export type StoreOptions = {
@@ -128,4 +129,8 @@ async function checkServer(connection: Connection): Promise<void> {
   );
   if (data !== null && data.version > dataVersion)
     throw new StoreError("unfit", `the data in MongoDB is of version ${data.version}, this podq knows ${dataVersion}: use the newer podq`);
+  if (data !== null && data.version < dataVersion) {
+    await migrate(database, data.version);
+    await meta.updateOne({ _id: "data" }, { $max: { version: dataVersion } });
+  }
 }

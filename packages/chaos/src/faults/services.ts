@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { queueName } from "@podq/queue";
+import type { JobDocument } from "@podq/store";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { MongoClient } from "mongodb";
@@ -41,15 +42,16 @@ export const flushRedis: Inject = async ({ scene }) =>
     return keys > 0 ? { what: `Redis lost ${keys} keys` } : null;
   });
 
-/** Promotes everything that is parked, as anybody may do from a dashboard. */
+/** Brings every job that waits to a worker, whether or not it is its turn, as anybody may who can write to the queue. */
 export const promoteAll: Inject = async ({ scene }) =>
   withRedis(scene, async (client) => {
     const queue = new Queue(queueName, { connection: client, prefix });
     try {
       const parked = await queue.getDelayedCount();
-      if (parked === 0) return null;
       await queue.promoteJobs();
-      return { what: `${parked} parked jobs were promoted` };
+      const waiting = await scene.db.collection<JobDocument>("jobs").find({ state: "queued" }).toArray();
+      for (const { _id: jobId, kind, owner, name } of waiting) await queue.add(kind, { v: 1, jobId, owner, name }, { jobId });
+      return parked + waiting.length === 0 ? null : { what: `${parked} parked and ${waiting.length} waiting jobs were sent for` };
     } finally {
       await queue.close();
     }

@@ -50,18 +50,14 @@ function runAnew(execs: Execs): Execs["run"] {
     execs.run(target, { ...request, jobId: `${request.jobId}-${request.attempt}`, attempt: 1 }, control);
 }
 
-async function endAnyhow(
-  db: Db,
-  id: string,
-  attempt: number,
-  { state, result, error }: Parameters<JobStore["end"]>[1],
-): Promise<JobDocument | null> {
+async function endAnyhow(db: Db, id: string, attempt: number, { state, result, error }: Parameters<JobStore["end"]>[1]): Promise<boolean> {
   const version = { $add: ["$version", 1] };
   const history = { $concatArrays: ["$history", [{ version, at: "$$NOW", state, attempt }]] };
   const told = { state, result: { $literal: result }, error: { $literal: error }, endedAt: "$$NOW", leaseUntil: null };
-  return db
+  await db
     .collection<JobDocument>("jobs")
-    .findOneAndUpdate({ _id: id }, [{ $set: told }, { $unset: "turn" }, { $set: { version, history } }], { returnDocument: "after" });
+    .updateOne({ _id: id }, [{ $set: told }, { $unset: ["line", "turn"] }, { $set: { version, history } }]);
+  return true;
 }
 
 const bare = (namespace: string): string => namespace.replace(/-\d+$/, "");
