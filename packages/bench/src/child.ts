@@ -3,6 +3,7 @@ import { BenchError } from "./errors.ts";
 
 /** A process of the bench's own. It ends itself when the bench is gone, since its message channel closes then. */
 export type Child = {
+  pid: number;
   /** Ends it in an orderly way, by force after a while. */
   stop: () => Promise<void>;
   /** Rejects when it ends. */
@@ -23,6 +24,7 @@ export async function startChild(file: URL, settings: object, heard: (message: n
   child.send(settings);
   await Promise.race([ready.promise, failed.promise]);
   return {
+    pid: child.pid!,
     failed: failed.promise,
     async stop() {
       const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);

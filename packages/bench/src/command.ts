@@ -2,9 +2,9 @@ import { parseArgs } from "node:util";
 import { BenchError } from "./errors.ts";
 
 /** What is to be measured: `quick` is a small version that shows that the bench works, not how fast podq is. */
-export type BenchCommand = { what: "exec" | "queue"; cluster: "embedded" | "real"; quick: boolean };
+export type BenchCommand = { what: "exec" | "queue" | "backlog"; cluster: "embedded" | "real"; quick: boolean };
 
-const usage = "usage: bench exec [--cluster embedded|real] [--quick]   or   bench queue [--quick]";
+const usage = "usage: bench exec [--cluster embedded|real] [--quick]   or   bench queue|backlog [--quick]";
 
 /** Reads the command line. Throws BenchError `bad-argument`. */
 export function parseCommand(argv: readonly string[]): BenchCommand {
@@ -16,7 +16,7 @@ export function parseCommand(argv: readonly string[]): BenchCommand {
     });
     const [what, ...more] = positionals;
     const { cluster, quick } = values;
-    if (more.length > 0 || (what !== "exec" && what !== "queue") || (cluster !== "embedded" && cluster !== "real"))
+    if (more.length > 0 || (what !== "exec" && what !== "queue" && what !== "backlog") || (cluster !== "embedded" && cluster !== "real"))
       throw new Error("no such bench");
     return { what, cluster, quick };
   } catch (error) {

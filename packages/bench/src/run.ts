@@ -1,3 +1,4 @@
+import { benchBacklog, fullBacklogPlan, quickBacklogPlan } from "./backlog/bench.ts";
 import { parseCommand } from "./command.ts";
 import { chooseCluster } from "./config.ts";
 import { BenchError } from "./errors.ts";
@@ -11,10 +12,12 @@ export async function runBench(argv: readonly string[], stop: AbortSignal): Prom
   try {
     const { what, cluster, quick } = parseCommand(argv);
     chooseCluster(cluster);
-    const { table } =
-      what === "exec"
-        ? await benchExec(quick ? quickExecPlan : fullExecPlan, say, stop)
-        : await benchQueue(quick ? quickQueuePlan : fullQueuePlan, say, stop);
+    const benches = {
+      exec: async () => benchExec(quick ? quickExecPlan : fullExecPlan, say, stop),
+      queue: async () => benchQueue(quick ? quickQueuePlan : fullQueuePlan, say, stop),
+      backlog: async () => benchBacklog(quick ? quickBacklogPlan : fullBacklogPlan, say, stop),
+    };
+    const { table } = await benches[what]();
     process.stdout.write(`${table}\n`);
     return 0;
   } catch (error) {
