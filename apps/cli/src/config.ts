@@ -1,3 +1,4 @@
+import { readMasterKey } from "@podq/api/signing";
 import { z } from "zod";
 
 const schema = z.object({
@@ -33,6 +34,15 @@ export function readWay(env: Env = process.env): Databases | Readonly<{ url: str
 export function readDatabases(env: Env = process.env): Databases {
   const { REDIS_URL: redisUrl, MONGODB_URI: mongodbUri, PODQ_PREFIX: prefix } = parse(env);
   return Object.freeze({ redisUrl, mongodbUri, prefix });
+}
+
+/** The master key that webhooks' keys are derived from, as podq api has it; undefined if there is none. Throws UsageError. */
+export function readWebhookKey(env: Env = process.env): string | undefined {
+  try {
+    return readMasterKey(env);
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
 }
 
 function parse(env: Env): z.output<typeof schema> {

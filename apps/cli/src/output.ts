@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import type { JobStatus, PodRecord } from "@podq/client";
+import type { DeliveryTry, JobStatus, PodRecord } from "@podq/client";
 
 /** Where a command reads and writes: stdout is data, stderr is talk. */
 export type Io = { stdin: NodeJS.ReadableStream; stdout: NodeJS.WriteStream; stderr: NodeJS.WriteStream };
@@ -70,6 +70,13 @@ export function jobLines(job: JobStatus): string {
     ["attempts", String(job.attempts.length)],
     ["accepted", job.createdAt.toISOString()],
     ["ended", job.endedAt?.toISOString() ?? null],
+    ["callback", job.callback && `${job.callback.state}, ${job.callback.url}`],
+    ...(job.callback?.log ?? []).map((one): [string, string] => ["", tryLine(one)]),
+    ["", job.callback?.nextAt ? `next try ${job.callback.nextAt.toISOString()}` : null],
   ];
   return lines.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)} ${value}\n`])).join("");
+}
+
+function tryLine({ n, at, endedAt, status, error }: DeliveryTry): string {
+  return `try ${n}, ${at.toISOString()}: ${error ?? status ?? (endedAt === null ? "no answer on record" : "no answer")}`;
 }

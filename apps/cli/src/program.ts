@@ -6,6 +6,7 @@ import { addExec } from "./commands/exec.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
 import { addTokens } from "./commands/tokens.ts";
+import { addWebhooks } from "./commands/webhooks.ts";
 import type { CliContext } from "./context.ts";
 
 /** The whole `podq` command. Wrong use is thrown as a CommanderError. */
@@ -21,6 +22,7 @@ export function createProgram(context: CliContext): Command {
   addDelete(program, context);
   addRecords(program, context);
   addTokens(program, context);
+  addWebhooks(program, context);
   addDoctor(program, context);
   addServers(program, context);
   return program;

@@ -14,6 +14,7 @@ type Options = OwnerOptions & {
   storage?: string;
   timeoutMs?: number;
   idempotencyKey?: string;
+  callbackUrl?: string;
   detach?: boolean;
   json?: boolean;
 };
@@ -32,11 +33,13 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--storage <quantity>", "size limit of /workspace (default 10Gi)")
     .option("--timeout-ms <ms>", "time to get it to run (default 300000)", wholeNumber)
     .option("--idempotency-key <key>", "the same key with the same request is the first job again")
+    .option("--callback-url <url>", "where podq's API tells of the job's end")
     .option("--detach", "print the job's id and do not wait")
     .option("--json", "print JSON")
     .argument("[command...]", "main process of the pod, as an argv after --")
     .action(async (command: string[], options: Options) => {
-      const { memory, cpu, memoryRequests, cpuRequests, image, env, label, user, storage, timeoutMs, idempotencyKey } = options;
+      const { memory, cpu, memoryRequests, cpuRequests, image, env, label, user, storage, timeoutMs, idempotencyKey, callbackUrl } =
+        options;
       const resources = given({ memory, cpu, memoryRequests, cpuRequests });
       const labels = label;
       const request = given({
@@ -46,6 +49,7 @@ export function addCreate(program: Command, context: CliContext): void {
         storage,
         timeoutMs,
         idempotencyKey,
+        callbackUrl,
         labels,
         command: command.length === 0 ? undefined : command,
       });

@@ -18,6 +18,7 @@ type Options = OwnerOptions & {
   maxOutputBytes?: number;
   trustKubectl?: boolean;
   idempotencyKey?: string;
+  callbackUrl?: string;
   detach?: boolean;
   json?: boolean;
 };
@@ -36,6 +37,7 @@ export function addExec(program: Command, context: CliContext): void {
     .option("--max-output-bytes <n>", "kept of each stream (default 16777216)", wholeNumber)
     .option("--trust-kubectl", "in images without a shell, take kubectl's exit status 0 for the command's")
     .option("--idempotency-key <key>", "the same key with the same request is the first job again")
+    .option("--callback-url <url>", "where podq's API tells of the job's end")
     .option("--detach", "print the job's id and do not wait")
     .option("--json", "print the result as JSON in place of the streams")
     .argument("[argv...]", "the command, after --")
@@ -43,9 +45,10 @@ export function addExec(program: Command, context: CliContext): void {
       if (options.command !== undefined && argv.length > 0)
         throw new UsageError("give either a command after -- or a line with -c, not both");
       const command = options.command ?? argv;
-      const { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey } = options;
+      const { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey, callbackUrl } = options;
+      const ran = { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl };
       const address = addressOf(options);
-      const request: ExecOptions = given({ cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey });
+      const request: ExecOptions = given({ ...ran, idempotencyKey, callbackUrl });
       await withPodq(async (podq) => {
         const pod = podq.pod(address);
         // Whoever does not stay cannot go on writing, and a stream cannot be given twice.

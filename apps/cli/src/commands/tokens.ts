@@ -1,7 +1,10 @@
+import { checkCallback } from "@podq/client/line";
+import { callbackUrlSchema, RequestError } from "@podq/jobs";
 import { openStore, scopes, type Scope, type Store } from "@podq/store";
 import { Option, type Command } from "commander";
 import { readDatabases, UsageError } from "../config.ts";
 import { exitCodes, type CliContext } from "../context.ts";
+import { keyOf } from "./webhooks.ts";
 import { age, json, table, write } from "../output.ts";
 
 /** `podq token create | ls | revoke`: who may use the API. */
@@ -18,12 +21,19 @@ export function addTokens(program: Command, { stdout, stderr, exit }: CliContext
         .default("run"),
     )
     .option("--owner <project/ID>", "only for this project or conversation (conversation/ID); again for more", collectOwner)
+    .option("--callback-url <url>", "where to tell of the ends of its jobs that name no callback of their own")
     .option("--json", "print JSON")
-    .action(async (label: string, options: { scope: Scope; owner?: string[]; json?: boolean }) => {
-      const { scope, owner: owners = [] } = options;
+    .action(async (label: string, options: { scope: Scope; owner?: string[]; callbackUrl?: string; json?: boolean }) => {
+      const { scope, owner: owners = [], callbackUrl = null } = options;
       if (scope === "admin" && owners.length > 0) throw new UsageError("a token of scope admin is for everything; leave --owner out");
-      const made = await withStore(async ({ tokens }) => tokens.create({ label, scope, owners }));
-      await write(stdout, options.json ? json({ id: made.token._id, token: made.text, label, scope, owners }) : `${made.text}\n`);
+      const made = await withStore(async (store) => {
+        if (callbackUrl !== null) await demandCallback(store, callbackUrl);
+        return store.tokens.create({ label, scope, owners, callbackUrl });
+      });
+      const id = made.token._id;
+      const webhookKey = keyOf(id) ?? null;
+      await write(stdout, options.json ? json({ id, token: made.text, label, scope, owners, callbackUrl, webhookKey }) : `${made.text}\n`);
+      if (webhookKey !== null && !options.json) await write(stderr, `podq: webhooks of its jobs are signed with ${webhookKey}\n`);
     });
 
   token
@@ -51,6 +61,16 @@ export function addTokens(program: Command, { stdout, stderr, exit }: CliContext
       await write(stderr, `podq: not-found: there is no token ${id} that counts; podq token ls shows them\n`);
       exit(exitCodes.failed);
     });
+}
+
+async function demandCallback(store: Store, url: string): Promise<void> {
+  try {
+    const { success, error } = callbackUrlSchema.safeParse(url);
+    if (!success) throw new UsageError(`--callback-url ${error.issues[0]?.message}`);
+    await checkCallback(store, url);
+  } catch (error) {
+    throw error instanceof RequestError ? new UsageError(error.message) : error;
+  }
 }
 
 function collectOwner(text: string, sofar: string[] = []): string[] {
