@@ -93,6 +93,11 @@ describe("over HTTP", () => {
     ["an unknown job", "GET", "/v1/jobs/none", undefined, 404, { code: "not-found" }],
     ["an unknown pod", "GET", "/v1/pods/project/none", undefined, 404, { code: "not-found" }],
     ["an unknown path", "GET", "/v2", undefined, 404, { code: "not-found" }],
+    ["a job id that is too long", "GET", `/v1/jobs/${"x".repeat(2_000)}`, undefined, 400, { field: "id" }],
+    ["an empty number", "DELETE", "/v1/pods/project/p?timeoutMs=", undefined, 400, { field: "timeoutMs" }],
+    ["a label without a value", "GET", "/v1/pods?label=team", undefined, 400, { field: "label" }],
+    ["a path in a way it does not take", "PUT", "/v1/jobs/x", undefined, 405, { code: "method-not-allowed" }],
+    ["a retry with a variable that has no name", "POST", "/v1/jobs/x/retry", { env: { "": "x" } }, 400, { code: "invalid-request" }],
   ])("%s is answered with a problem, and nothing is written", async (_what, method, path, body, status, told) => {
     await using scene = await openScene();
     const answer = await scene.ask(method, path, { body });
@@ -118,6 +123,18 @@ describe("over HTTP", () => {
     const { body } = await scene.ask("GET", "/openapi.json");
     expect(body).toMatchObject({ openapi: "3.1.0", paths: { "/v1/pods": { post: {}, get: {} }, "/v1/jobs/{id}/events": { get: {} } } });
     expect((await fetch(`${scene.url}/docs`)).status).toBe(200);
+    const { paths } = body as { paths: Record<string, Record<string, { requestBody?: { required: boolean; content: object } }>> };
+    expect(paths["/v1/jobs/{id}/cancel"]!.post!.requestBody).toMatchObject({ required: false });
+    expect(Object.keys(paths["/v1/jobs/{id}/stdin"]!.put!.requestBody!.content)).toEqual(["application/octet-stream"]);
+  });
+
+  it("says which methods a path takes, to whoever may know of it", async () => {
+    await using scene = await openScene();
+    const answer = await scene.ask("PATCH", "/v1/pods/project/p1?x=1");
+    expect([answer.status, answer.headers.get("allow")]).toEqual([405, "DELETE, GET, HEAD"]);
+    const token = await scene.token("read");
+    expect((await scene.ask("PATCH", "/v1/pods/project/p1")).status).toBe(401);
+    expect((await scene.ask("PATCH", "/v1/pods/project/p1", { token })).status).toBe(405);
   });
 });
 

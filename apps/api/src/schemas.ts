@@ -1,4 +1,4 @@
-import { podKey, podNameSchema, type Owner } from "@podq/jobs";
+import { inQuery, podKey, podNameSchema, type Owner } from "@podq/jobs";
 import { z } from "zod";
 import { ApiError, problemSchema } from "./problem.ts";
 
@@ -29,7 +29,7 @@ export const ownerFilter = z
   .regex(/^(project|conversation)\/[A-Za-z0-9._:@-]{1,128}$/, { error: "must be project/ID or conversation/ID" });
 
 /** How much of a list to show, and where to go on: `cursor` is the `next` of the page before. */
-export const page = { limit: z.coerce.number().int().min(1).max(1_000).default(100), cursor: z.string().max(1_024).optional() };
+export const page = { limit: inQuery(z.int().min(1).max(1_000)).default(100), cursor: z.string().max(1_024).optional() };
 
 /** The position that a cursor stands for. Throws ApiError for one that was not made by {@link cursorOf}. */
 export function positionOf(cursor: string | undefined): string[] | undefined {

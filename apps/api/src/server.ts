@@ -1,13 +1,10 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
-import swagger from "@fastify/swagger";
-import swaggerUi from "@fastify/swagger-ui";
 import { PodqError, type Context } from "@podq/client/handles";
 import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import {
   hasZodFastifySchemaValidationErrors,
-  jsonSchemaTransform,
   serializerCompiler,
   validatorCompiler,
   type ZodTypeProvider,
@@ -19,6 +16,8 @@ import { addDashboard } from "./browser/dashboard.ts";
 import { addSecurityHeaders, dashboardPolicy } from "./browser/headers.ts";
 import { addLogin, loginFor } from "./browser/login.ts";
 import { addPages } from "./browser/pages.ts";
+import { createMethods } from "./methods.ts";
+import { describeRoutes } from "./openapi.ts";
 import { ApiError, problem, type Problem, type ProblemCode } from "./problem.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addHealthRoutes } from "./routes/health.ts";
@@ -54,7 +53,7 @@ export async function createServer(
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytes,
     trustProxy: options.proxies.length > 0 && [...options.proxies],
-    routerOptions: { maxParamLength: 256 },
+    routerOptions: { maxParamLength: 16_384 }, // as long as a request's head may be: the schemas say what is too long
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -73,6 +72,8 @@ export async function createServer(
 
   addSecurityHeaders(app);
   await app.register(cookie);
+  const methods = createMethods();
+  app.addHook("onRoute", (route) => methods.add(route.url, [route.method].flat()));
   app.decorateRequest("caller");
   app.addHook("onRequest", async (request, reply) => {
     if (open.has(request.routeOptions.url ?? "")) return;
@@ -83,6 +84,10 @@ export async function createServer(
       if (login === null) throw error;
       return reply.redirect(login, 303);
     }
+    const taken = request.is404 ? methods.of(request.url.replace(/[?#].*$/s, "")) : [];
+    if (taken.length === 0) return;
+    reply.header("allow", taken.join(", "));
+    throw new ApiError("method-not-allowed", `${request.method} is not for this path; it takes ${taken.join(", ")}`);
   });
   app.addHook("onResponse", async (request, reply) => {
     if (request.method === "GET" || request.method === "HEAD") return;
@@ -99,16 +104,7 @@ export async function createServer(
     keyGenerator: ({ caller, ip }) => caller?.token ?? ip,
     errorResponseBuilder: (_request, { after }) => new ApiError("rate-limited", `too many requests; try again in ${after}`),
   });
-  await app.register(swagger, {
-    openapi: {
-      openapi: "3.1.0",
-      info: { title: "podq", version: "1", description: "Pods made, commands run in them and pods deleted, as background jobs." },
-      components: { securitySchemes: { token: { type: "http", scheme: "bearer" } } },
-      security: [{ token: [] }],
-    },
-    transform: jsonSchemaTransform,
-  });
-  await app.register(swaggerUi, { routePrefix: "/docs", staticCSP: dashboardPolicy });
+  await describeRoutes(app, dashboardPolicy);
 
   addHealthRoutes(app, context);
   addPodRoutes(app, context);

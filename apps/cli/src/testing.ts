@@ -30,6 +30,8 @@ export type Scene = {
   startService: (code: string) => ChildProcess;
   /** Starts `podq worker`, and resolves when it is ready, with what it had logged by then. */
   startWorker: (env?: Record<string, string>) => Promise<ChildProcess & { log: string }>;
+  /** Starts `podq api` on a port of its own, and resolves with its address when it is ready. */
+  startApi: (env?: Record<string, string>) => Promise<{ url: string; log: () => string }>;
   stop: () => Promise<void>;
 };
 
@@ -62,9 +64,22 @@ export async function setScene(): Promise<Scene> {
     K8S_SSH_KNOWN_HOSTS: cluster.ssh.knownHosts,
   };
   const podq = await connect({ redisUrl, mongodbUri: uri.href, prefix: installation });
-  const workers: ChildProcess[] = [];
+  const servers: ChildProcess[] = [];
   const node = (args: readonly string[], extra: Record<string, string> = {}): ChildProcess =>
     spawn(process.execPath, args, { cwd: import.meta.dirname, env: { ...env, ...extra }, stdio: "pipe" });
+
+  const said = async (server: ChildProcess, words: RegExp): Promise<() => string> => {
+    servers.push(server);
+    let log = "";
+    const ready = Promise.withResolvers<void>();
+    server.stderr?.on("data", (chunk: Buffer) => {
+      log += chunk.toString();
+      if (words.test(log)) ready.resolve();
+    });
+    server.once("exit", () => ready.reject(new Error(`it did not start: ${log}`)));
+    await ready.promise;
+    return () => log;
+  };
 
   return {
     cluster,
@@ -77,19 +92,15 @@ export async function setScene(): Promise<Scene> {
     startService: (code) => node(["--input-type=module-typescript", "-e", code]),
     async startWorker(extra) {
       const worker = node([main, "worker"], extra);
-      workers.push(worker);
-      let log = "";
-      const ready = Promise.withResolvers<void>();
-      worker.stderr?.on("data", (chunk: Buffer) => {
-        log += chunk.toString();
-        if (log.includes("worker is ready")) ready.resolve();
-      });
-      worker.once("exit", () => ready.reject(new Error(`the worker did not start: ${log}`)));
-      await ready.promise;
-      return Object.assign(worker, { log });
+      const log = await said(worker, /worker is ready/);
+      return Object.assign(worker, { log: log() });
+    },
+    async startApi(extra) {
+      const log = await said(node([main, "api"], { PODQ_API_PORT: "0", ...extra }), /the API is ready/);
+      return { url: /"url":"([^"]+)"/.exec(log())![1]!, log };
     },
     async stop() {
-      await Promise.all(workers.map(async (worker) => endProcess(worker, "SIGTERM")));
+      await Promise.all(servers.map(async (server) => endProcess(server, "SIGTERM")));
       await podq.close();
       await cluster.kubectl(["delete", "namespaces", "--selector", `podq.dev/installation=${installation}`, "--wait=false"]);
       await cluster.stop();

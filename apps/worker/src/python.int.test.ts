@@ -1,14 +1,10 @@
 import { execFile } from "node:child_process";
-import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import { promisify } from "node:util";
+import { pythonPackages } from "@podq/devstack/testing";
 import { expect, it } from "vitest";
 import { openBench } from "./testing.ts";
 
 const run = promisify(execFile);
-const requirement = "bullmq==3.4.4";
 
 const producer = `
 import asyncio, sys
@@ -23,18 +19,6 @@ async def main():
 asyncio.run(main())
 `;
 
-/** The client from PyPI, in a folder of the user's cache: installed once. */
-async function pythonClient(): Promise<string> {
-  const cache = join(process.env.XDG_CACHE_HOME ?? join(homedir(), ".cache"), "podq");
-  const dir = join(cache, `python-${requirement}`);
-  if (existsSync(dir)) return dir;
-  await mkdir(cache, { recursive: true });
-  const fresh = await mkdtemp(join(cache, "python-"));
-  await run("python3", ["-m", "pip", "install", "--quiet", "--target", fresh, requirement]);
-  await rename(fresh, dir).catch(async () => rm(fresh, { recursive: true })); // another test run was quicker
-  return dir;
-}
-
 it("takes a job from a producer in Python", { timeout: 120_000 }, async () => {
   await using bench = await openBench();
   await bench.work(async ({ job }) => ({
@@ -44,7 +28,7 @@ it("takes a job from a producer in Python", { timeout: 120_000 }, async () => {
     error: null,
     why: "done",
   }));
-  const env = { ...process.env, PYTHONPATH: await pythonClient() };
+  const env = { ...process.env, PYTHONPATH: await pythonPackages("bullmq==3.4.4") };
   const { stdout } = await run("python3", ["-c", producer, bench.redisUrl, bench.prefix], { env });
   const job = bench.podq.job(stdout.trim());
   await expect.poll(async () => (await job.status().catch(() => null))?.state, { timeout: 20_000 }).toBe("succeeded");

@@ -139,5 +139,9 @@ function repeated(job: JobDocument, { env = {}, stdin }: RetryOptions): JobReque
   const deadlineMs = job.deadlineAt.getTime() - job.createdAt.getTime();
   const request = { owner, name, params: kind === "delete" ? params : { ...params, env }, deadlineMs, maxAttempts, labels };
   const { url, token } = job.callback ?? {};
-  return { ...parseRequest(kind, request), callback: url === undefined ? null : { url, token: token ?? null } };
+  try {
+    return { ...parseRequest(kind, request), callback: url === undefined ? null : { url, token: token ?? null } };
+  } catch (error) {
+    throw asPodqError(error);
+  }
 }

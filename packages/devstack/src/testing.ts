@@ -8,6 +8,8 @@ import type { ClusterOptions, EmbeddedCluster } from "./cluster/cluster.ts";
 import { DevstackError } from "./errors.ts";
 import { startHost } from "./stack.ts";
 
+export { pythonPackages } from "./python.ts";
+
 /** The cluster that a suite runs on, behind an SSH host: the embedded one, or a real one. */
 export type TestCluster = {
   kind: "embedded" | "real";

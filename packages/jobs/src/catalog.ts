@@ -1,7 +1,7 @@
 // The kinds of job and what each takes: one schema for the SDK, the CLI and the plain BullMQ payload.
 import { z } from "zod";
 import { RequestError } from "./errors.ts";
-import { absolutePath, argv, environment, image, jobOptions, quantity, shellLine, stdin, timeout } from "./fields.ts";
+import { absolutePath, argv, environment, image, inQuery, jobOptions, labelPairs, quantity, shellLine, stdin, timeout } from "./fields.ts";
 import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.ts";
 
 const mebibyte = 1_048_576;
@@ -93,13 +93,18 @@ const { labels: _pairs, ...queryOptions } = bodyOptions;
 export const requestBodies = {
   create: z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), ...createParams.shape, ...bodyOptions }),
   delete: z.strictObject({
-    cancelPending: z.stringbool({ truthy: ["true"], falsy: ["false"], case: "sensitive" }).default(false),
-    timeoutMs: z.coerce.number().pipe(deleteParams.shape.timeoutMs.unwrap()).optional(),
-    deadlineMs: z.coerce.number().pipe(queryOptions.deadlineMs.unwrap()).optional(),
-    maxAttempts: z.coerce.number().pipe(queryOptions.maxAttempts.unwrap()).optional(),
+    cancelPending: z
+      .enum(["true", "false"])
+      .default("false")
+      .transform((text) => text === "true"),
+    timeoutMs: inQuery(deleteParams.shape.timeoutMs.unwrap()).optional(),
+    deadlineMs: inQuery(queryOptions.deadlineMs.unwrap()).optional(),
+    maxAttempts: inQuery(queryOptions.maxAttempts.unwrap()).optional(),
     callbackUrl: queryOptions.callbackUrl,
-    label: z.union([z.string(), z.array(z.string())]).optional(),
+    label: labelPairs.optional(),
   }),
+  /** What was not kept of a job that is retried. */
+  retry: z.strictObject({ env: environment.optional(), stdin: stdin.optional() }),
   /** With `{ stream: true }` as stdin, it is sent beside the request, while the command runs. */
   exec: z
     .strictObject({ ...execParams.shape, stdin: z.union([stdin, z.strictObject({ stream: z.literal(true) })]).optional(), ...bodyOptions })

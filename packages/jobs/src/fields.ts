@@ -4,9 +4,12 @@ const day = 86_400_000;
 const maxArgumentBytes = 131_071; // Linux takes 128 KiB for one argument or variable, its closing NUL included
 const maxArgvBytes = 1_048_576;
 
+// Beside a check that JSON Schema has no word for stands, as `meta`, what it can say of it.
+
 /** Text that can be an argument of a process: any characters but NUL, at most 128 KiB. */
 const argument = z
   .string()
+  .meta({ pattern: String.raw`^[^\u0000]*$`, maxLength: maxArgumentBytes })
   .refine((text) => !text.includes("\0"), { error: "contains a NUL character, which no argument or variable can" })
   .refine((text) => Buffer.byteLength(text) <= maxArgumentBytes, {
     error: `is longer than ${maxArgumentBytes} bytes, the most Linux takes`,
@@ -19,11 +22,14 @@ export const argv = z
   .array(argument)
   .min(1, { error: "is empty" })
   .max(4096, { error: "has more than 4096 arguments" })
+  .meta({ prefixItems: [{ type: "string", pattern: String.raw`^[^\u0000]+$`, maxLength: maxArgumentBytes }] })
   .refine((words) => words[0] !== "", { error: "names no program: its first word is empty" })
   .refine((words) => totalBytes(words) <= maxArgvBytes, { error: `is larger than ${maxArgvBytes} bytes in all` });
 
 /** A command line for the pod's shell. */
-export const shellLine = argument.refine((text) => text.trim() !== "", { error: "is empty" });
+export const shellLine = argument
+  .meta({ pattern: String.raw`^[^\u0000]*[^\s\u0000][^\u0000]*$` })
+  .refine((text) => text.trim() !== "", { error: "is empty" });
 
 /** Environment variables: values are any text without NUL, 1 MiB in all. */
 export const environment = z
@@ -39,12 +45,17 @@ const labels = z
     z
       .string()
       .regex(/^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?\/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/, { error: "is no key for a label" })
-      .refine((key) => !/^([a-z0-9.-]*\.)?(podq\.dev|kubernetes\.io|k8s\.io)\//.test(key), { error: "is a reserved label key" }),
+      .regex(/^(?!([a-z0-9.-]*\.)?(podq\.dev|kubernetes\.io|k8s\.io)\/)/, { error: "is a reserved label key" }),
     z
       .string()
       .regex(/^([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?$/, { error: "is no label value (at most 63 of A-Z a-z 0-9 . _ -)" }),
   )
+  .meta({ maxProperties: 32 })
   .refine((all) => Object.keys(all).length <= 32, { error: "has more than 32 labels" });
+
+const pair = z.string().regex(/^[^=]+=/, { error: "is not KEY=VALUE" });
+/** Labels as a query has them: `KEY=VALUE`, once or more. */
+export const labelPairs = z.union([pair, z.array(pair)], { error: "is not KEY=VALUE" });
 
 /** A Kubernetes quantity above zero, like `200m`, `0.5`, `64Mi`. */
 export const quantity = z
@@ -54,8 +65,8 @@ export const quantity = z
     error: "is no quantity; write a number with a Kubernetes suffix, like 200m or 64Mi",
   });
 
-/** An image reference. What it names is for the cluster to say. */
-export const image = z.string().regex(/^[^\s\p{Cc}-][^\s\p{Cc}]{0,511}$/u, { error: "is no image reference" });
+/** An image reference, which is ASCII without spaces. What it names is for the cluster to say. */
+export const image = z.string().regex(/^[!-,.-~][!-~]{0,511}$/, { error: "is no image reference" });
 
 /** A time-out in milliseconds, at most the given number. */
 export function timeout(maxMs: number): z.ZodNumber {
@@ -65,8 +76,21 @@ export function timeout(maxMs: number): z.ZodNumber {
     .max(maxMs, { error: `must be at most ${maxMs} ms` });
 }
 
+/** A whole number as a query has it: checked as text, since an empty one would count as 0. Described as the number it is. */
+export function inQuery(schema: z.ZodType<number, number>): z.ZodType<number, string> {
+  const { $schema: _draft, ...described } = z.toJSONSchema(schema);
+  return z
+    .string()
+    .regex(/^\d{1,16}$/, { error: "must be a whole number" })
+    .transform(Number)
+    .pipe(schema)
+    .meta({ ...described, pattern: undefined });
+}
+
 /** An absolute path in the pod. */
-export const absolutePath = argument.refine((path) => path.startsWith("/") && path.length <= 4096, { error: "must be an absolute path" });
+export const absolutePath = argument
+  .meta({ pattern: String.raw`^/[^\u0000]*$`, maxLength: 4096 })
+  .refine((path) => path.startsWith("/") && path.length <= 4096, { error: "must be an absolute path" });
 
 /** Standard input given whole: text, or bytes as base64. At most 16 MiB. */
 export const stdin = z

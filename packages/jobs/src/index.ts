@@ -12,7 +12,7 @@ export {
   type ParamsInput,
 } from "./catalog.ts";
 export { codes, type Code, type Failure } from "./codes.ts";
-export { callbackUrl as callbackUrlSchema, stdin as stdinSchema } from "./fields.ts";
+export { callbackUrl as callbackUrlSchema, inQuery, labelPairs } from "./fields.ts";
 export { deliveryStates, type DeliveryRecord, type DeliveryState, type DeliveryTry } from "./delivery.ts";
 export { RequestError } from "./errors.ts";
 export { runnable, slotsPerPod, successor, turnOf, type InLine } from "./line.ts";

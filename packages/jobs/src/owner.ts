@@ -1,15 +1,13 @@
 import { z } from "zod";
 
 const ID = /^[A-Za-z0-9._:@-]{1,128}$/;
+const NAME = /^(?!(events|exec)$)[A-Za-z0-9._:@-]{1,128}$/; // in a path over HTTP these are taken for what a pod has
 const idRule = "1 to 128 of A-Z a-z 0-9 . _ : @ -";
 
 const ownerId = z.string().regex(ID, { error: `must be ${idRule}` });
 
 /** Name of one of an owner's pods; in the same letters as an owner's id. */
-export const podNameSchema = z
-  .string()
-  .regex(ID, { error: `must be ${idRule}` })
-  .refine((name) => name !== "events", { error: "is reserved" }); // in a path over HTTP it would be taken for the pod's events
+export const podNameSchema = z.string().regex(NAME, { error: `must be ${idRule}, and neither "events" nor "exec"` });
 
 /** Whose pod: a project or a conversation. If both are given the project wins, and the conversation is dropped. */
 export const ownerSchema = z

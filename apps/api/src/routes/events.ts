@@ -16,7 +16,8 @@ const pingMs = 15_000;
 /** A record as its events are made of: `version` is the id of the newest one. */
 type Followed = { version: number; history: readonly { version: number }[]; snapshot: object; over: boolean };
 
-const ok = { description: "Server-sent events", content: { "text/event-stream": { schema: z.string() } } };
+const told = z.object({ id: z.string().regex(/^\d+$/), event: z.enum(["snapshot", "change"]), data: z.string() });
+const ok = { description: "Server-sent events, each of this form; `data` is JSON", content: { "text/event-stream": { schema: told } } };
 const response = { 200: ok, 204: z.null().meta({ description: "It has ended, and the last event was seen" }), ...anyProblem };
 const headers = z.object({
   "last-event-id": z

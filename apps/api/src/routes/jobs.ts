@@ -1,5 +1,5 @@
 import { jobHandle, toJobStatus, watchJob, type Context } from "@podq/client/handles";
-import { isTerminal, jobStates, jobWire, jobWithResultWire, signalAnswers, signalNames, stdinBytes, stdinSchema } from "@podq/jobs";
+import { isTerminal, jobStates, jobWire, jobWithResultWire, requestBodies, signalAnswers, signalNames, stdinBytes } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
@@ -116,7 +116,7 @@ export function addJobRoutes(app: App, context: Context): void {
       schema: {
         summary: "Enqueue an ended job's request once more",
         params: jobParams,
-        body: z.strictObject({ env: z.record(z.string(), z.string()).optional(), stdin: stdinSchema.optional() }).nullish(),
+        body: requestBodies.retry.nullish(),
         response: { 202: jobWire, ...writeProblem },
       },
     },

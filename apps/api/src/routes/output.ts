@@ -1,12 +1,16 @@
 import { Readable } from "node:stream";
 import { jobHandle, type Context } from "@podq/client/handles";
+import { inQuery } from "@podq/jobs";
 import { z } from "zod";
 import { anyProblem, jobParams } from "../schemas.ts";
 import type { App } from "../server.ts";
 import { closed, jobOf } from "./jobs.ts";
 
-const offset = z.coerce.number().int().min(0).default(0);
-const flag = z.stringbool({ truthy: ["true"], falsy: ["false"], case: "sensitive" }).default(false);
+const offset = inQuery(z.int().min(0)).default(0);
+const flag = z
+  .enum(["true", "false"])
+  .default("false")
+  .transform((text) => text === "true");
 const query = z.strictObject({
   stream: z.enum(["stdout", "stderr"]).optional(),
   from: offset,

@@ -1,5 +1,5 @@
 import { enqueue, podHandle, toJobStatus, type Context } from "@podq/client/handles";
-import { jobWire, parseRequest, podStatuses, podWire, requestBodies, stdinBytes, type Owner } from "@podq/jobs";
+import { jobWire, labelPairs, parseRequest, podStatuses, podWire, requestBodies, stdinBytes, type Owner } from "@podq/jobs";
 import { toPodRecord, type JobDocument } from "@podq/store";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
@@ -26,7 +26,7 @@ const filter = z.strictObject({
   owner: ownerFilter.optional(),
   status: z.enum(podStatuses).optional(),
   host: z.string().max(253).optional(),
-  label: z.union([z.string(), z.array(z.string())]).optional(),
+  label: labelPairs.optional(),
 });
 
 /** `/v1/pods`: create, list, look at, run commands in, and delete pods. */
