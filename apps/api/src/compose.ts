@@ -3,6 +3,7 @@ import { connectRedis, openQueueForDashboard } from "@podq/queue";
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { ConfigError, type ApiConfig } from "./config.ts";
+import { createMetrics } from "./metrics.ts";
 import { createServer } from "./server.ts";
 import { startWebhooks } from "./webhooks/start.ts";
 
@@ -16,13 +17,16 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
   const started = new AsyncDisposableStack();
   try {
     const { redisUrl, mongodbUri, prefix, rate, bodyBytes, sessionMs, proxies, port } = config;
-    const onLag = (error: unknown, job: string): void =>
+    const metrics = createMetrics();
+    const onLag = (error: unknown, job: string): void => {
+      metrics.lag();
       log.warn({ err: error, job }, "Redis failed; the job is accepted, and found by the sweeper");
+    };
     const context = started.adopt(await openContext({ redisUrl, mongodbUri, prefix, onLag }), async (one) => one.close());
     started.adopt(await startWebhooks(context, config.webhooks, log), async (one) => one.stop());
     const redis = started.adopt(await connectRedis(redisUrl, "caller"), (one) => one.disconnect());
     const queue = started.adopt(openQueueForDashboard(redis, prefix), async (one) => one.close());
-    const app = started.adopt(await createServer(context, queue, { rate, bodyBytes, sessionMs, proxies }, log), async (one) => {
+    const app = started.adopt(await createServer(context, queue, { rate, bodyBytes, sessionMs, proxies }, log, metrics), async (one) => {
       one.server.closeAllConnections(); // followers would hold it open for as long as they like
       await one.close();
     });

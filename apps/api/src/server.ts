@@ -18,6 +18,7 @@ import { addLogin, loginFor } from "./browser/login.ts";
 import { addPages } from "./browser/pages.ts";
 import { createMethods } from "./methods.ts";
 import { describeRoutes } from "./openapi.ts";
+import type { Metrics } from "./metrics.ts";
 import { ApiError, problem, type Problem, type ProblemCode } from "./problem.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addHealthRoutes } from "./routes/health.ts";
@@ -46,6 +47,7 @@ export async function createServer(
   queue: ReturnType<typeof openQueueForDashboard>,
   options: ServerOptions,
   log: Logger,
+  metrics: Metrics,
 ): Promise<App> {
   const loggerInstance: FastifyBaseLogger = log;
   const app: App = fastify({
@@ -70,6 +72,7 @@ export async function createServer(
 
   app.addContentTypeParser("application/octet-stream", (_request, body, done) => done(null, body)); // a stream, of any length
 
+  metrics.observe(app);
   addSecurityHeaders(app);
   await app.register(cookie);
   const methods = createMethods();
@@ -106,7 +109,7 @@ export async function createServer(
   });
   await describeRoutes(app, dashboardPolicy);
 
-  addHealthRoutes(app, context);
+  addHealthRoutes(app, context, metrics);
   addPodRoutes(app, context);
   addJobRoutes(app, context);
   addOutputRoutes(app, context);

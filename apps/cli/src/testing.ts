@@ -23,7 +23,7 @@ export type Scene = {
   /** Runs `podq ARGS` to its end; `env` is on top of the scene's own. */
   cli: (args: readonly string[], env?: Record<string, string>, stdin?: string | Uint8Array) => Promise<Ran>;
   /** Starts `podq ARGS`, for the test to talk to. */
-  start: (args: readonly string[]) => ChildProcess;
+  start: (args: readonly string[], env?: Record<string, string>) => ChildProcess;
   /** Runs a TypeScript module of a service that uses the SDK. */
   service: (code: string) => Promise<Ran>;
   /** Starts such a module, for the test to end; it is given the scene's settings in its environment. */
@@ -87,7 +87,7 @@ export async function setScene(): Promise<Scene> {
     installation,
     small: { memory: "64Mi", cpu: "200m", memoryRequests: "10Mi", cpuRequests: "5m" },
     cli: async (args, extra, stdin = "") => finish(node([main, ...args], extra), stdin),
-    start: (args) => node([main, ...args]),
+    start: (args, extra) => node([main, ...args], extra),
     service: async (code) => finish(node(["--input-type=module-typescript", "-e", code]), ""),
     startService: (code) => node(["--input-type=module-typescript", "-e", code]),
     async startWorker(extra) {

@@ -1,6 +1,6 @@
 import { createExecs, createPods, type ExecEvent, type Execs, type Open, type Pods, type Run } from "@podq/kube";
 import type { Line } from "@podq/client/line";
-import { createHostKeys, createPool, loadKey, SshError } from "@podq/ssh";
+import { createHostKeys, createPool, loadKey, SshError, type PoolEvent } from "@podq/ssh";
 import type { Listener } from "@podq/queue";
 import { openStore, type Store } from "@podq/store";
 import type { Logger } from "pino";
@@ -10,10 +10,14 @@ import type { Executor } from "./execute.ts";
 import { createHandler } from "./handlers/create.ts";
 import { deleteHandler } from "./handlers/delete.ts";
 import { execHandler } from "./handlers/exec.ts";
-import { createMetrics, serveMetrics } from "./metrics.ts";
+import { startBacklog } from "./backlog.ts";
+import { createMetrics, type Metrics } from "./metrics.ts";
 import { startOrphanSweeper } from "./orphans.ts";
+import { serveMetrics } from "./serve-metrics.ts";
+import { watchedExecs, watchedWay } from "./way.ts";
 
 const sweepsBetweenOrphans = 12;
+const backlogMs = 10_000;
 // By then all that used the pool has let go of it: what is left there hangs, and must not use up the time to stop in.
 const poolGraceMs = 2_000;
 
@@ -49,24 +53,33 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const { mongodbUri: uri, retentionMs, maxBacklog } = config;
   const store = started.adopt(await openStore({ uri, appName: "podq-worker", retentionMs, maxBacklog }), async (one) => one.close());
   const hostKeys = createHostKeys({ file: knownHosts, trustOnFirstUse: trustNewHost });
-  const pool = started.adopt(
-    createPool({ host, port, username, key, hostKeys, commands, channels, onEvent: (event) => log.debug(event, "ssh") }),
-    async (one) => one.close({ graceMs: poolGraceMs }),
-  );
-  const way = {
-    run: async (...call: Parameters<Run>) => pool.run(...call),
-    open: async (...call: Parameters<Open>) => pool.open(...call),
-    kubectl: [config.kubectl],
+  const onEvent = (event: PoolEvent): void => {
+    metrics.observer.ssh(event);
+    log.debug(event, "ssh");
   };
+  const pool = started.adopt(createPool({ host, port, username, key, hostKeys, commands, channels, onEvent }), async (one) =>
+    one.close({ graceMs: poolGraceMs }),
+  );
+  const metrics: Metrics = createMetrics(config, () => ({ ssh: pool.stats(), sessions: execs.stats() }));
+  const { went } = metrics.observer;
+  const way = watchedWay(
+    {
+      run: async (...call: Parameters<Run>) => pool.run(...call),
+      open: async (...call: Parameters<Open>) => pool.open(...call),
+      kubectl: [config.kubectl],
+    },
+    went,
+  );
   const pods = createPods({ ...way, installation: config.installation });
-  const onEvent = (event: ExecEvent): void => {
+  const onExecEvent = (event: ExecEvent): void => {
     metrics.observer.cut(event.obstacle);
     log.debug(event, "exec");
   };
   const { max: maxSessions, commands: maxRunsPerSession, idleMs } = config.sessions;
-  const execs = started.adopt(createExecs({ ...way, maxSessions, maxRunsPerSession, idleMs, onEvent }), async (one) => one.close());
+  const execs = started.adopt(createExecs({ ...way, maxSessions, maxRunsPerSession, idleMs, onEvent: onExecEvent }), async (one) =>
+    one.close(),
+  );
 
-  const metrics = createMetrics(config, () => ({ ssh: pool.stats(), sessions: execs.stats() }));
   if (config.metrics) {
     const endpoint = started.adopt(await serveMetrics(metrics, config.metrics), async (one) => one.stop());
     log.info({ url: endpoint.url }, "metrics are served");
@@ -77,7 +90,7 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
     accessHost: config.accessHost,
     journal: config.journalSize,
   };
-  const parts = through({ store, pods, execs });
+  const parts = through({ store, pods, execs: watchedExecs(execs, went) });
   const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => ({
     create: createHandler(parts.store, parts.pods, place),
     exec: execHandler({ ...parts, line, listener, place, silenceMs: config.stdinSilenceMs }),
@@ -85,7 +98,13 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   });
   const engine = started.adopt(await startEngine(config, parts.store, handlersOf, log, metrics.observer), async (one) => one.stop());
   const everyMs = sweepsBetweenOrphans * config.sweepMs;
-  started.adopt(startOrphanSweeper({ ...parts, worker: engine.worker, everyMs, log }), async (one) => one.stop());
+  started.adopt(startOrphanSweeper({ ...parts, worker: engine.worker, everyMs, log, observer: metrics.observer }), async (one) =>
+    one.stop(),
+  );
+  if (config.metrics) {
+    const looks = { store: parts.store, worker: engine.worker, everyMs: backlogMs, log, observer: metrics.observer };
+    started.adopt(startBacklog(looks), async (one) => one.stop());
+  }
   log.info({ worker: engine.worker, ssh: `${username}@${host}:${port}`, concurrency: config.concurrency }, "worker is ready");
 }
 

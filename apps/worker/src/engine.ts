@@ -27,7 +27,7 @@ export async function startEngine(
   store: Store,
   handlersOf: (line: Line, listener: Listener) => Executor["handlers"],
   log: Logger,
-  observer?: Pick<Observer, "attempt" | "swept">,
+  observer?: Pick<Observer, "attempt" | "swept" | "lag">,
 ): Promise<Engine> {
   const { redisUrl, prefix, concurrency, leaseMs, stallCheckMs, sweepMs } = config;
   const worker = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
@@ -36,7 +36,10 @@ export async function startEngine(
     await dispatcher.close();
     throw error;
   });
-  const line = createLine(store, dispatcher, (error, job) => log.warn({ err: error, job }, "Redis failed; the sweeper will wake the job"));
+  const line = createLine(store, dispatcher, (error, job) => {
+    observer?.lag();
+    log.warn({ err: error, job }, "Redis failed; the sweeper will wake the job");
+  });
   const leases = createLeases(store.jobs, worker, leaseMs, log);
   const listener = openListener(redisUrl, prefix);
   await listener.onOrder(({ jobId }) => leases.look(jobId));

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { ConfigError, readConfig } from "./config.ts";
-import { createMetrics, serveMetrics } from "./metrics.ts";
+import { createMetrics } from "./metrics.ts";
+import { serveMetrics } from "./serve-metrics.ts";
 import { openBench } from "./testing.ts";
 
 const lane = { connections: 1, dialling: 0, busy: 3, waiting: 2, dials: 5, failures: 1 };

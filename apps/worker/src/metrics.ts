@@ -1,12 +1,11 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import { kinds } from "@podq/jobs";
 import type { SessionStats } from "@podq/kube";
-import type { PoolStats } from "@podq/ssh";
-import type { JobDocument } from "@podq/store";
+import type { PoolEvent, PoolStats } from "@podq/ssh";
+import type { Backlog, JobDocument } from "@podq/store";
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from "prom-client";
-import { ConfigError, type WorkerConfig } from "./config.ts";
+import type { WorkerConfig } from "./config.ts";
 import type { Outcome } from "./outcome.ts";
+import type { Went } from "./way.ts";
 
 /** Told of what a worker does, to count it. Never throws. */
 export type Observer = {
@@ -14,8 +13,18 @@ export type Observer = {
   attempt: (job: JobDocument) => (outcome: Outcome) => void;
   /** The sweeper found jobs that nobody was running, or whose deadline had passed. */
   swept: (found: { stranded: number; expired: number }) => void;
+  /** A namespace whose generation is on record as gone was deleted. */
+  orphan: () => void;
   /** A command's session was cut, for a reason of this kind. */
   cut: (obstacle: string) => void;
+  /** Redis failed at something that the sweeper makes good. */
+  lag: () => void;
+  /** Something was done on the SSH host, or by a session in a pod. */
+  went: (went: Went) => void;
+  /** What the pool of connections says of itself. */
+  ssh: (event: PoolEvent) => void;
+  /** All unfinished jobs, as the one worker that looks after them saw them. */
+  backlog: (seen: Backlog) => void;
 };
 
 /** A worker's numbers, in the format that Prometheus reads. */
@@ -23,6 +32,12 @@ export type Metrics = { observer: Observer; text: () => Promise<string> };
 
 const waitBuckets = [0.005, 0.02, 0.1, 0.5, 1, 5, 15, 60, 300, 1_800];
 const attemptBuckets = [0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 120, 600, 3_600];
+const callBuckets = [0.005, 0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30];
+
+/** Another worker looks after the backlog when this one has not for so long; then it is that one's to tell. */
+const backlogForMs = 60_000;
+
+const obstacles = ["gone", "not-running", "no-shell", "no-journal", "barred", "down"];
 
 const bound = ({ connections, channels }: { connections: number; channels: number }): number => connections * channels;
 
@@ -31,37 +46,82 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  const histogram = <L extends string>(name: string, help: string, labelNames: L[], buckets: number[]): Histogram<L> =>
+    new Histogram({ name, help, labelNames, buckets, registers });
+  const counter = <L extends string>(name: string, help: string, ...labelNames: L[]): Counter<L> =>
+    new Counter({ name, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, ...labelNames: L[]): Gauge<L> =>
+    new Gauge({ name, help, labelNames, registers });
 
-  const wait = new Histogram({
-    name: "podq_job_wait_seconds",
-    help: "From the enqueue to the first attempt",
-    labelNames: ["kind"],
-    buckets: waitBuckets,
-    registers,
-  });
-  const attempts = new Histogram({
-    name: "podq_attempt_seconds",
-    help: "One attempt, and what came of it: a state, retry, release (left to another worker) or fenced (another worker had it)",
-    labelNames: ["kind", "outcome"],
-    buckets: attemptBuckets,
-    registers,
-  });
-  const ends = new Counter({ name: "podq_jobs_ended_total", help: "Jobs ended here", labelNames: ["kind", "state", "code"], registers });
-  const running = new Gauge({ name: "podq_jobs_running", help: "Attempts under way", labelNames: ["kind"], registers });
-  const stranded = new Counter({ name: "podq_sweeper_stranded_total", help: "Jobs that the sweeper woke", registers });
-  const expired = new Counter({ name: "podq_sweeper_expired_total", help: "Jobs whose deadline passed in line", registers });
-  const cuts = new Counter({ name: "podq_exec_cuts_total", help: "Sessions lost under a command", labelNames: ["obstacle"], registers });
+  const wait = histogram("podq_job_wait_seconds", "From the enqueue to the first attempt", ["kind"], waitBuckets);
+  const attempts = histogram(
+    "podq_attempt_seconds",
+    "One attempt, and what came of it: a state, retry, release (left to another worker) or fenced (another worker had it)",
+    ["kind", "outcome"],
+    attemptBuckets,
+  );
+  const ends = counter("podq_jobs_ended_total", "Jobs ended here", "kind", "state", "code");
+  const losses = counter("podq_jobs_lost_total", "Jobs that ended as lost: nobody can say what came of the command", "code");
+  const running = gauge("podq_jobs_running", "Attempts under way", "kind");
+  const stranded = counter("podq_sweeper_stranded_total", "Jobs that the sweeper woke");
+  const expired = counter("podq_sweeper_expired_total", "Jobs whose deadline passed in line");
+  const orphans = counter("podq_sweeper_orphans_total", "Namespaces deleted, whose generation is on record as gone");
+  const cuts = counter("podq_exec_cuts_total", "Sessions lost under a command", "obstacle");
+  const lags = counter("podq_redis_lags_total", "Times that Redis failed at something that the sweeper makes good");
+  const dial = histogram("podq_ssh_dial_seconds", "TCP, key exchange and login together", ["lane"], callBuckets);
+  const lost = counter("podq_ssh_lost_total", "Connections lost under a command or a held channel", "lane");
+  const kubectl = histogram("podq_kubectl_seconds", "One kubectl on the host, to its end", ["verb", "outcome"], callBuckets);
+  const opens = histogram("podq_ssh_open_seconds", "Until a channel to a kubectl was held", ["verb", "outcome"], callBuckets);
+  const execs = histogram("podq_exec_seconds", "One command in a pod, as far as this worker saw it", ["outcome"], attemptBuckets);
+
+  // What an alert asks about has to be there before it happens: the first one of a series that was not there is no increase.
+  for (const kind of kinds) {
+    running.set({ kind }, 0);
+    for (const outcome of ["succeeded", "failed", "lost", "retry", "release", "fenced"]) attempts.zero({ kind, outcome });
+  }
+  for (const code of ["outcome-unknown", "pod-replaced"]) losses.inc({ code }, 0);
+  for (const obstacle of obstacles) cuts.inc({ obstacle }, 0);
+  for (const lane of ["commands", "sessions"]) lost.inc({ lane }, 0);
+
+  const unfinished = gauge(
+    "podq_jobs_unfinished",
+    "Jobs of all pods that have not ended; the same from every worker that tells",
+    "kind",
+    "state",
+  );
+  const lines = gauge("podq_lines", "Pods with unfinished jobs");
+  const waiting = gauge("podq_lines_waiting", "Of those, whose first job waits for a worker");
+  const longest = gauge("podq_line_longest", "Unfinished jobs of the pod that has most");
+  let backlogAt = -Infinity;
+  const forget = (): void => {
+    for (const one of [unfinished, lines, waiting, longest]) one.reset();
+    for (const one of [lines, waiting, longest]) one.remove();
+  };
+  forget();
 
   const read = (name: string, help: string, value: () => number | Record<string, number>): void => {
-    const gauge: Gauge = new Gauge({
+    const one: Gauge = new Gauge({
       name,
       help,
       labelNames: ["lane"],
       registers,
       collect() {
         const now = value();
-        if (typeof now === "number") gauge.set(now);
-        else for (const [lane, one] of Object.entries(now)) gauge.set({ lane }, one);
+        if (typeof now === "number") one.set(now);
+        else for (const [lane, each] of Object.entries(now)) one.set({ lane }, each);
+      },
+    });
+  };
+  // What others count for us.
+  const follow = (name: string, help: string, value: () => Record<string, number>): void => {
+    const one: Counter = new Counter({
+      name,
+      help,
+      labelNames: ["lane"],
+      registers,
+      collect() {
+        one.reset();
+        for (const [lane, each] of Object.entries(value())) one.inc({ lane }, each);
       },
     });
   };
@@ -70,11 +130,14 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
     return { commands: commands[key], sessions: channels[key] };
   };
   read("podq_jobs_limit", "Jobs at once", () => config.concurrency);
+  read("podq_ssh_up", "1 while the last dial to the host succeeded, or none was tried", () =>
+    use().ssh.breaker.state === "closed" ? 1 : 0,
+  );
   read("podq_ssh_connections", "Connections to the host", lanes("connections"));
   read("podq_ssh_channels_busy", "Channels in use", lanes("busy"));
   read("podq_ssh_waiting", "Waiting for a channel", lanes("waiting"));
-  read("podq_ssh_dials", "Connections dialled so far", lanes("dials"));
-  read("podq_ssh_dial_failures", "Dials that failed so far", lanes("failures"));
+  follow("podq_ssh_dials_total", "Connections dialled", lanes("dials"));
+  follow("podq_ssh_dial_failures_total", "Dials that failed", lanes("failures"));
   read("podq_ssh_channels_limit", "Channels that may be in use at once", () => ({
     commands: bound(config.ssh.commands),
     sessions: bound(config.ssh.sessions),
@@ -82,12 +145,15 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
   read("podq_exec_sessions", "Sessions kept to pods", () => use().sessions.sessions);
   read("podq_exec_sessions_busy", "Sessions with a command in them", () => use().sessions.busy);
   read("podq_exec_sessions_waiting", "Commands that wait for a session", () => use().sessions.waiting);
-  read("podq_exec_sessions_opened", "Sessions opened so far", () => use().sessions.opened);
+  follow("podq_exec_sessions_opened_total", "Sessions opened", () => ({ sessions: use().sessions.opened }));
   read("podq_exec_sessions_limit", "Sessions kept at once", () => config.sessions.max);
   read("podq_exec_session_commands_limit", "Commands at once in a session", () => config.sessions.commands);
 
   return {
-    text: async () => registry.metrics(),
+    async text() {
+      if (performance.now() - backlogAt > backlogForMs) forget();
+      return registry.metrics();
+    },
     observer: {
       attempt({ kind, attempt, createdAt }) {
         if (attempt === 1) wait.observe({ kind }, Math.max(0, Date.now() - createdAt.getTime()) / 1_000);
@@ -96,43 +162,40 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
         return (outcome) => {
           running.dec({ kind });
           stop({ outcome: outcome.kind === "end" ? outcome.state : outcome.kind });
-          if (outcome.kind === "end") ends.inc({ kind, state: outcome.state, code: outcome.error?.code ?? "" });
+          if (outcome.kind !== "end") return;
+          const code = outcome.error?.code ?? "";
+          ends.inc({ kind, state: outcome.state, code });
+          if (outcome.state === "lost") losses.inc({ code });
         };
       },
       swept(found) {
         stranded.inc(found.stranded);
         expired.inc(found.expired);
       },
+      orphan: () => orphans.inc(),
       cut: (obstacle) => cuts.inc({ obstacle }),
+      lag: () => lags.inc(),
+      went({ what, verb, outcome, ms }) {
+        if (what === "exec") execs.observe({ outcome }, ms / 1_000);
+        else (what === "run" ? kubectl : opens).observe({ verb, outcome }, ms / 1_000);
+      },
+      ssh(event) {
+        if (event.event === "connected") dial.observe({ lane: laneOf(event.lane) }, event.ms / 1_000);
+        if (event.event === "lost" && event.channels > 0) lost.inc({ lane: laneOf(event.lane) });
+      },
+      backlog(seen) {
+        backlogAt = performance.now();
+        unfinished.reset();
+        for (const { kind, state, jobs } of seen.jobs) unfinished.set({ kind, state }, jobs);
+        lines.set(seen.lines);
+        waiting.set(seen.waiting);
+        longest.set(seen.longest);
+      },
     },
   };
 }
 
-/** Serves `/metrics` and `/healthz`. Throws ConfigError when the address cannot be had. */
-export async function serveMetrics(
-  metrics: Pick<Metrics, "text">,
-  { host, port }: { host: string; port: number },
-): Promise<{ url: string; stop: () => Promise<void> }> {
-  const server = createServer((request, response) => {
-    const answer = async (): Promise<void> => {
-      if (request.url === "/metrics") response.setHeader("content-type", Registry.PROMETHEUS_CONTENT_TYPE).end(await metrics.text());
-      else if (request.url === "/healthz") response.end("ok\n");
-      else response.writeHead(404).end();
-    };
-    answer().catch(() => response.writeHead(500).end());
-  });
-  server.listen(port, host);
-  await once(server, "listening").catch((error: unknown) => {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`PODQ_METRICS_HOST, PODQ_METRICS_PORT: metrics cannot be served there: ${reason}`, { cause: error });
-  });
-  const { address, port: taken } = server.address() as AddressInfo;
-  return {
-    url: `http://${address.includes(":") ? `[${address}]` : address}:${taken}/metrics`,
-    async stop() {
-      server.close();
-      server.closeAllConnections();
-      await once(server, "close");
-    },
-  };
+// The pool's second class of connection holds channels: here its users give it its name.
+function laneOf(lane: string): string {
+  return lane === "channels" ? "sessions" : lane;
 }

@@ -3,6 +3,7 @@ import type { PodIdentity, Pods } from "@podq/kube";
 import type { PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
 import { startDuty } from "./duty.ts";
+import type { Observer } from "./metrics.ts";
 
 /** Options of {@link startOrphanSweeper}: `everyMs` between two looks of the one worker that has the duty. */
 export type OrphanOptions = {
@@ -11,6 +12,7 @@ export type OrphanOptions = {
   worker: string;
   everyMs: number;
   log: Logger;
+  observer?: Pick<Observer, "orphan"> | undefined;
 };
 
 const lookWithinMs = 30_000;
@@ -20,7 +22,7 @@ const goneWithinMs = 60_000;
  * Deletes the namespaces of generations that the record says are gone: what a late worker made after its pod was deleted, or a
  * failed delete left behind a newer generation. Only of this installation, by uid; what has no record is left to be adopted.
  */
-export function startOrphanSweeper({ store, pods, worker, everyMs, log }: OrphanOptions): { stop: () => void } {
+export function startOrphanSweeper({ store, pods, worker, everyMs, log, observer }: OrphanOptions): { stop: () => void } {
   const duty = startDuty({ duty: "orphans", leases: store.leases, worker, everyMs, log }, async (signal) => {
     for (const found of await pods.all({ signal, timeoutMs: lookWithinMs })) {
       // Read after the cluster: a generation that is on record as over now was over then, or began before it.
@@ -28,6 +30,7 @@ export function startOrphanSweeper({ store, pods, worker, everyMs, log }: Orphan
       if (!isOver(found, record)) continue;
       log.warn({ namespace: found.namespace, generation: found.generation }, "deleting a namespace whose generation is on record as gone");
       await pods.delete(found, { signal, timeoutMs: goneWithinMs });
+      observer?.orphan();
     }
   });
   // Not waited for: a kubectl that hangs is no reason to hand over jobs any later.

@@ -1,3 +1,4 @@
+export type { Backlog } from "./backlog.ts";
 export { toDeliveryRecord, type Callback } from "./callback.ts";
 export type { Chunk, OutputStore, Stream } from "./chunks.ts";
 export { isUnreachable, StoreError, type StoreCode } from "./errors.ts";

@@ -2,6 +2,7 @@ import { createWebhookStore, type SettingsDocument, type WebhookStore } from "./
 import mongoose, { mongo, type Connection } from "mongoose";
 import { createOutputStore, outputSchema, type OutputDocument, type OutputStore } from "./chunks.ts";
 import { StoreError } from "./errors.ts";
+import { readBacklog, type Backlog } from "./backlog.ts";
 import { createInputStore, inputSchema, type InputDocument, type InputStore } from "./input.ts";
 import { jobSchema, type JobDocument } from "./job-schema.ts";
 import { createJobStore, type JobStore } from "./jobs.ts";
@@ -39,6 +40,8 @@ export type Store = {
   tokens: TokenStore;
   webhooks: WebhookStore;
   sessions: SessionStore;
+  /** Counts the unfinished jobs of all pods. Reads each of their records: not for every request. */
+  backlog: () => Promise<Backlog>;
   close: () => Promise<void>;
 };
 
@@ -81,6 +84,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       tokens: createTokenStore(models.tokens),
       webhooks: createWebhookStore(models.jobs, connection.db!.collection<SettingsDocument>("meta")),
       sessions: createSessionStore(models.sessions),
+      backlog: async () => readBacklog(models.jobs),
       close: async () => connection.close(),
     };
   } catch (error) {
