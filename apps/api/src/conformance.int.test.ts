@@ -39,6 +39,15 @@ describe.each<[string, () => Promise<Podq>]>([
     expect(await pod.get()).toBeNull();
   });
 
+  it.for(["stop", "start", "restart"] as const)("accepts a %s, and refuses what it does not know", async (verb) => {
+    const pod = podq.pod(project(verb));
+    const job = await pod[verb]({ timeoutMs: 60_000, labels: { by: "me" }, idempotencyKey: "once" });
+    expect(await job.status()).toMatchObject({ kind: verb, state: "queued", position: 0, labels: { by: "me" } });
+    expect(await scene.store.jobs.get(job.id)).toMatchObject({ kind: verb, params: { timeoutMs: 60_000 } });
+    expect((await pod[verb]({ timeoutMs: 60_000, labels: { by: "me" }, idempotencyKey: "once" })).id).toBe(job.id);
+    await expect(pod[verb]({ timeoutMs: 0 })).rejects.toMatchObject({ code: "invalid-request" });
+  });
+
   it("gives results with bytes, in any process", async () => {
     const job = await podq.pod(project("b")).exec("x");
     const waiting = podq.job(job.id).result({ timeoutMs: 20_000 });

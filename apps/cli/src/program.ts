@@ -3,6 +3,7 @@ import { addCreate } from "./commands/create.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
+import { addPower } from "./commands/power.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
 import { addTokens } from "./commands/tokens.ts";
@@ -19,6 +20,7 @@ export function createProgram(context: CliContext): Command {
     .helpCommand(false);
   addCreate(program, context);
   addExec(program, context);
+  addPower(program, context);
   addDelete(program, context);
   addRecords(program, context);
   addTokens(program, context);

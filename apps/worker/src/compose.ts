@@ -12,6 +12,7 @@ import { deleteHandler } from "./handlers/delete.ts";
 import { execHandler } from "./handlers/exec.ts";
 import { startBacklog } from "./backlog.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
+import { restartHandler, startHandler, stopHandler } from "./handlers/power.ts";
 import { startOrphanSweeper } from "./orphans.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 import { watchedExecs, watchedWay } from "./way.ts";
@@ -94,6 +95,9 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => ({
     create: createHandler(parts.store, parts.pods, place),
     exec: execHandler({ ...parts, line, listener, place, silenceMs: config.stdinSilenceMs }),
+    stop: stopHandler(parts.store, parts.pods, place),
+    start: startHandler(parts.store, parts.pods, place),
+    restart: restartHandler(parts.store, parts.pods, place),
     delete: deleteHandler(parts.store, parts.pods, place),
   });
   const engine = started.adopt(await startEngine(config, parts.store, handlersOf, log, metrics.observer), async (one) => one.stop());

@@ -5,7 +5,7 @@ import { connectRedis, createDispatcher, openListener, startConsumer, type Consu
 import type { Store } from "@podq/store";
 import type { Logger } from "pino";
 import type { WorkerConfig } from "./config.ts";
-import { execute, type Executor } from "./execute.ts";
+import { execute, type Executor, type Handler } from "./execute.ts";
 import { createAim } from "./aim.ts";
 import { createLeases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
@@ -20,6 +20,11 @@ export type Engine = {
   /** Takes nothing more, leaves what runs to other workers, and closes. */
   stop: () => Promise<void>;
 };
+
+/** One handler for jobs of every kind: for who only looks at how jobs come and go. */
+export function forAllKinds(handler: Handler): Executor["handlers"] {
+  return { create: handler, exec: handler, stop: handler, start: handler, restart: handler, delete: handler };
+}
 
 /** Starts an engine. `handlersOf` is given what handlers may use of it; `observer` is told what it does. Throws QueueError. */
 export async function startEngine(

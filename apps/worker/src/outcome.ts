@@ -33,6 +33,7 @@ const verdicts: Record<Code, Verdict> = {
   "oom-killed": "fail",
   evicted: "retry",
   "start-timeout": "fail",
+  "stop-timeout": "fail",
   "namespace-stuck": "fail",
   "node-port-exhausted": "retry",
   "timed-out": "fail",

@@ -3,7 +3,7 @@ import { startRelay, type Relay } from "@podq/devstack";
 import { openStore, type Store } from "@podq/store";
 import { pino } from "pino";
 import { afterEach, describe, expect, inject, it } from "vitest";
-import { startEngine } from "./engine.ts";
+import { forAllKinds, startEngine } from "./engine.ts";
 import type { Handler } from "./execute.ts";
 import { openBench } from "./testing.ts";
 
@@ -37,12 +37,7 @@ async function busyWorker() {
   const store: Store = await openStore({ uri: uri.href, appName: "podq-test" });
   cleanUp.push(store.close);
   const settings = { redisUrl: redis.url, prefix: bench.prefix, concurrency: 5, leaseMs: 60_000, stallCheckMs: 5_000, sweepMs: 60_000 };
-  const engine = await startEngine(
-    settings,
-    store,
-    () => ({ create: untilDetached, exec: untilDetached, delete: untilDetached }),
-    pino({ level: "silent" }),
-  );
+  const engine = await startEngine(settings, store, () => forAllKinds(untilDetached), pino({ level: "silent" }));
   const job = await bench.podq.pod({ project: randomBytes(3).toString("hex") }).exec("x");
   await expect.poll(async () => (await job.status()).state, { timeout: 15_000 }).toBe("running");
   return { engine, job, mongo: mongo.relay, redis: redis.relay };

@@ -4,7 +4,7 @@ import { connect, type Podq } from "@podq/client";
 import { openStore, type Store } from "@podq/store";
 import { pino } from "pino";
 import { inject } from "vitest";
-import { startEngine, type Engine, type EngineConfig } from "./engine.ts";
+import { forAllKinds, startEngine, type Engine, type EngineConfig } from "./engine.ts";
 import type { Handler } from "./execute.ts";
 
 /** A database, a key prefix, and engines on them. */
@@ -34,7 +34,7 @@ export async function openBench(): Promise<Bench> {
     prefix,
     async work(handler, config = {}, observer) {
       const settings = { redisUrl, prefix, concurrency: 20, leaseMs: 1_500, stallCheckMs: 500, sweepMs: 500, ...config };
-      const engine = await startEngine(settings, store, () => ({ create: handler, exec: handler, delete: handler }), log, observer);
+      const engine = await startEngine(settings, store, () => forAllKinds(handler), log, observer);
       engines.push(engine);
       return engine;
     },

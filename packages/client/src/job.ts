@@ -137,10 +137,17 @@ function repeated(job: JobDocument, { env = {}, stdin }: RetryOptions): JobReque
   if (stdinBytes !== null && stdin === undefined)
     throw new PodqError("invalid-request", `job ${id} had a standard input, which is not kept; give stdin`);
   const deadlineMs = job.deadlineAt.getTime() - job.createdAt.getTime();
-  const request = { owner, name, params: kind === "delete" ? params : { ...params, env }, deadlineMs, maxAttempts, labels };
+  const asked = {
+    owner,
+    name,
+    params: kind === "create" || kind === "exec" ? { ...params, env } : params,
+    deadlineMs,
+    maxAttempts,
+    labels,
+  };
   const { url, token } = job.callback ?? {};
   try {
-    return { ...parseRequest(kind, request), callback: url === undefined ? null : { url, token: token ?? null } };
+    return { ...parseRequest(kind, asked), callback: url === undefined ? null : { url, token: token ?? null } };
   } catch (error) {
     throw asPodqError(error);
   }

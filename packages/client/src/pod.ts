@@ -26,6 +26,9 @@ export type CreateOptions = ParamsInput<"create"> & EnqueueOptions;
  */
 export type ExecOptions = Omit<ParamsInput<"exec">, "command" | "stdin"> & { stdin?: Stdin } & EnqueueOptions;
 
+/** Options of {@link Pod.stop}, {@link Pod.start} and {@link Pod.restart}. */
+export type TimedOptions = ParamsInput<"stop"> & EnqueueOptions;
+
 /** Options of {@link Pod.delete}. */
 export type DeleteOptions = ParamsInput<"delete"> & EnqueueOptions;
 
@@ -39,6 +42,12 @@ export type Pod = {
   exec: (command: string | readonly string[], options?: ExecOptions) => Promise<Job<"exec">>;
   /** exec, and its result. */
   run: (command: string | readonly string[], options?: ExecOptions) => Promise<ExecResult>;
+  /** Ends all that runs in the pod; its record, volume and service stay. */
+  stop: (options?: TimedOptions) => Promise<Job<"stop">>;
+  /** Makes a stopped pod run again, as it was. */
+  start: (options?: TimedOptions) => Promise<Job<"start">>;
+  /** Makes the pod's processes begin anew. */
+  restart: (options?: TimedOptions) => Promise<Job<"restart">>;
   /** Deletes the pod with all that is in it. */
   delete: (options?: DeleteOptions) => Promise<Job<"delete">>;
   /** Its record; null if there never was one. */
@@ -59,13 +68,18 @@ export function podHandle(context: Context, address: PodAddress): Pod {
     return jobHandle<K>(context, await accept(context, request, stdin, signal === undefined ? {} : { signal }));
   };
 
+  const plainly = async <K extends Exclude<Kind, "exec">>(
+    kind: K,
+    options: ParamsInput<K> & EnqueueOptions = {} as never,
+  ): Promise<Job<K>> => {
+    const [params, rest] = split(options);
+    return submit(kind, params, rest);
+  };
+
   const pod: Pod = {
     owner: checked.owner,
     name,
-    create: async (options = {}) => {
-      const [params, rest] = split(options);
-      return submit("create", params, rest);
-    },
+    create: async (options) => plainly("create", options),
     exec: async (command, options = {}) => {
       const [{ stdin, ...params }, rest] = split(options);
       return submit("exec", { ...params, command }, rest, stdin);
@@ -74,10 +88,10 @@ export function podHandle(context: Context, address: PodAddress): Pod {
       const job = await pod.exec(command, options);
       return job.result(options?.signal === undefined ? {} : { signal: options.signal });
     },
-    delete: async (options = {}) => {
-      const [params, rest] = split(options);
-      return submit("delete", params, rest);
-    },
+    stop: async (options) => plainly("stop", options),
+    start: async (options) => plainly("start", options),
+    restart: async (options) => plainly("restart", options),
+    delete: async (options) => plainly("delete", options),
     get: async () => {
       try {
         const document = await context.store.pods.get(podKey(checked.owner, name));

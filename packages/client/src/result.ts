@@ -28,7 +28,14 @@ export type ExecResult = Omit<ExecRecord, "exitCode" | "startedAt" | "endedAt"> 
 };
 
 /** What the result of a job of each kind is. A delete of a pod that never was has none. */
-export type ResultOf<K extends Kind> = { create: PodRecord; exec: ExecResult; delete: PodRecord | null }[K];
+export type ResultOf<K extends Kind> = {
+  create: PodRecord;
+  exec: ExecResult;
+  stop: PodRecord;
+  start: PodRecord;
+  restart: PodRecord;
+  delete: PodRecord | null;
+}[K];
 
 /** A job that did not come to a known good end. Has the shape of an exec's result, as far as that is known. */
 export class JobError extends PodqError {
@@ -63,6 +70,7 @@ const transient: ReadonlySet<Code> = new Set<Code>([
   "unschedulable",
   "evicted",
   "start-timeout",
+  "stop-timeout",
   "namespace-stuck",
   "node-port-exhausted",
   "journal-unavailable",

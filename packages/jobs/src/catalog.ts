@@ -59,6 +59,8 @@ const execParams = z
       .min(0)
       .max(320 * mebibyte)
       .default(16 * mebibyte),
+    /** Starts a pod that is stopped first; without it the job fails with `pod-not-running`. */
+    startIfStopped: z.boolean().default(false),
     /** For images without a shell: take kubectl's exit status 0 for the command's. */
     trustKubectl: z.boolean().default(false),
   })
@@ -70,10 +72,20 @@ const deleteParams = z.strictObject({
   timeoutMs: timeout(hour).default(5 * minute),
 });
 
-const paramsOf = { create: createParams, exec: execParams, delete: deleteParams };
+/** Of what only has to be done in time. Default 5 min. */
+const timedParams = z.strictObject({ timeoutMs: timeout(hour).default(5 * minute) });
+
+const paramsOf = {
+  create: createParams,
+  exec: execParams,
+  stop: timedParams,
+  start: timedParams,
+  restart: timedParams,
+  delete: deleteParams,
+};
 
 /** Every kind of job. */
-export const kinds = ["create", "exec", "delete"] as const;
+export const kinds = ["create", "exec", "stop", "start", "restart", "delete"] as const;
 /** A kind of job. */
 export type Kind = (typeof kinds)[number];
 
@@ -84,7 +96,14 @@ export type Params<K extends Kind> = Omit<z.output<(typeof paramsOf)[K]>, "stdin
 
 const payload = <K extends Kind>(kind: K) =>
   z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), params: paramsOf[kind], ...jobOptions });
-const payloads = { create: payload("create"), exec: payload("exec"), delete: payload("delete") }; // made once: zod compiles each schema
+const payloads = {
+  create: payload("create"), // made once: zod compiles each schema
+  exec: payload("exec"),
+  stop: payload("stop"),
+  start: payload("start"),
+  restart: payload("restart"),
+  delete: payload("delete"),
+};
 
 const { idempotencyKey: _header, ...bodyOptions } = jobOptions;
 const { labels: _pairs, ...queryOptions } = bodyOptions;
@@ -105,6 +124,8 @@ export const requestBodies = {
   }),
   /** What was not kept of a job that is retried. */
   retry: z.strictObject({ env: environment.optional(), stdin: stdin.optional() }),
+  /** Of a stop, a start and a restart. */
+  timed: z.strictObject({ ...timedParams.shape, ...bodyOptions }),
   /** With `{ stream: true }` as stdin, it is sent beside the request, while the command runs. */
   exec: z
     .strictObject({ ...execParams.shape, stdin: z.union([stdin, z.strictObject({ stream: z.literal(true) })]).optional(), ...bodyOptions })
@@ -178,8 +199,8 @@ function describe(issue: z.core.$ZodIssue): string {
   return `${field} ${/^(must|is|has|contains|names)\b/.test(issue.message) ? issue.message : `is not valid: ${issue.message}`}`;
 }
 
-/** The JSON Schema of each kind's payload, for producers in other languages: `{ create: ..., exec: ..., delete: ... }`. */
+/** The JSON Schema of each kind's payload, for producers in other languages: `{ create: ..., exec: ..., ... }`. */
 export function payloadJsonSchema(): Record<Kind, unknown> {
   const schema = (kind: Kind): unknown => z.toJSONSchema(payloads[kind], { io: "input" });
-  return { create: schema("create"), exec: schema("exec"), delete: schema("delete") };
+  return Object.fromEntries(kinds.map((kind) => [kind, schema(kind)])) as Record<Kind, unknown>;
 }

@@ -22,6 +22,7 @@ export const codes = [
   "oom-killed",
   "evicted",
   "start-timeout",
+  "stop-timeout",
   "namespace-stuck",
   "node-port-exhausted",
   // the command

@@ -5,7 +5,7 @@
 //           |  +-retry--+ +--taken over--> running
 //           +--> cancelled | failed
 //
-//   pod   created --> running <--> stopped          any --> error --> running | deleting
+//   pod   created --> running <--> stopped          any --> error --> running | stopped | deleting
 //         any --> deleting --> deleted --> created (the next generation)
 //         error after a failed delete --> created (the next generation)
 
@@ -48,7 +48,7 @@ const podMoves: Record<PodStatus, readonly PodStatus[]> = {
   created: ["created", "running", "stopped", "error", "deleting"],
   running: ["running", "stopped", "error", "deleting"],
   stopped: ["stopped", "running", "error", "deleting"],
-  error: ["error", "running", "deleting", "created"],
+  error: ["error", "running", "stopped", "deleting", "created"],
   deleting: ["deleting", "deleted", "error"],
   deleted: ["created"],
 };

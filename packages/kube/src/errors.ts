@@ -19,6 +19,7 @@ export const kubeCodes = [
   "evicted",
   "start-timeout", // the time was over before the cluster named a cause
   "node-port-exhausted",
+  "stop-timeout", // its processes were not gone when the time was over
   // Around a delete.
   "namespace-terminating", // the namespace is on its way out: whatever is put into it goes too
   "namespace-stuck", // it does not go: its conditions are in the message

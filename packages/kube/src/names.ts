@@ -58,8 +58,14 @@ export const label = {
   generation: "podq.dev/generation",
 } as const;
 
-/** The annotation keys that podq gives meaning to: the true owner, and the number of the start that a template belongs to. */
-export const annotation = { kind: "podq.dev/kind", id: "podq.dev/id", name: "podq.dev/name", start: "podq.dev/start" } as const;
+/** The annotation keys that podq gives meaning to: the true owner, and of a template the number of its start and who asked for the last restart. */
+export const annotation = {
+  kind: "podq.dev/kind",
+  id: "podq.dev/id",
+  name: "podq.dev/name",
+  start: "podq.dev/start",
+  restart: "podq.dev/restart",
+} as const;
 
 /** Labels of every object of a pod. */
 export function labelsOf({ installation, hash, generation }: PodIdentity): Record<string, string> {

@@ -12,6 +12,7 @@ import { observationOf } from "./observation.ts";
 import type { PodObjects, PodObservation } from "./observation.ts";
 import { untilReady } from "./ready.ts";
 import { removePod } from "./remove.ts";
+import { startOf, startPod, stopPod } from "./scale.ts";
 import type { PodRef } from "./remove.ts";
 import type { Open, Run } from "./run.ts";
 import { judge } from "./verdict.ts";
@@ -34,6 +35,13 @@ export type Found = {
 export type Pods = {
   /** Makes it run: returns what runs already (with `differs`), restarts what does not, adopts what is ours, makes what is missing. */
   create(identity: PodIdentity, spec: PodSpec, control: Control): Promise<PodObservation>;
+  /** Ends its processes; everything else stays. `absent`: there is no Deployment of it. */
+  stop(identity: PodIdentity, control: Control): Promise<PodObservation>;
+  /**
+   * Makes it run as it was last applied, if there is a Deployment of it (else: `absent`). `restart`: a word of the caller's for this
+   * restart: its processes begin anew, once however often the same word is given.
+   */
+  start(identity: PodIdentity, control: Control & { restart?: string }): Promise<PodObservation>;
   /** Looks for objects of this pod by their labels, in all namespaces. */
   find(key: Omit<PodKey, "generation" | "installation">, control: Control): Promise<Found>;
   /** Every generation of every pod of this installation that has a namespace which is not on its way out. */
@@ -51,6 +59,15 @@ export function createPods({ run, open, kubectl: argv, installation }: PodsOptio
   const kubectl = createKubectl({ run, open, ...(argv && { kubectl: argv }) });
   return {
     create: (identity, spec, control) => create(kubectl, identity, spec, control),
+    stop: async (identity, control) => {
+      const bounds = boundsOf(control);
+      return stopPod(kubectl, identity, await lookFor(kubectl, identity, bounds), bounds);
+    },
+    start: async (identity, control) => {
+      const bounds = boundsOf(control);
+      const how = { restart: control.restart, progressDeadlineSeconds: progressDeadlineOf(control) };
+      return startPod(kubectl, identity, await lookFor(kubectl, identity, bounds), how, bounds);
+    },
     find: (key, control) => find(kubectl, { ...key, installation }, boundsOf(control)),
     all: (control) => all(kubectl, installation, boundsOf(control)),
     check: (control) => checkCluster(kubectl, boundsOf(control)),
@@ -69,6 +86,11 @@ function boundsOf({ signal, timeoutMs }: Control): Bounds {
   return { signal, until: performance.now() + timeoutMs };
 }
 
+// The cluster's own verdict on slowness is to come before ours.
+function progressDeadlineOf({ timeoutMs }: Control): number {
+  return Math.max(minReadySeconds + 1, Math.floor(timeoutMs / 1000) - 5);
+}
+
 function isMeant(ref: PodRef, { name, uid }: { name: string; uid: string }): boolean {
   return name === ref.deployment && (ref.deploymentUid === undefined || ref.deploymentUid === uid);
 }
@@ -83,7 +105,7 @@ async function create(kubectl: Kubectl, identity: PodIdentity, spec: PodSpec, co
   // What is just starting as asked is only waited for. In every other case a new number in the template makes the cluster begin
   // anew: it replaces a pod that failed, and tries again at once where it had backed off. It is counted rather than drawn, so
   // that two who do the same at once apply the same.
-  const last = Number(there.deployment?.spec.template.metadata?.annotations?.[annotation.start] ?? 0) || 0;
+  const last = startOf(there.deployment);
   const start = String(verdict.kind === "starting" && different.length === 0 ? last : last + 1);
   try {
     return await untilReady(kubectl, identity, await apply(kubectl, identity, spec, start, control, bounds), bounds);
@@ -125,14 +147,14 @@ async function apply(
   identity: PodIdentity,
   spec: PodSpec,
   start: string,
-  { timeoutMs }: Control,
+  control: Control,
   bounds: Bounds,
 ): Promise<PodObjects & { deployment: Deployment }> {
-  // The cluster's own verdict on slowness is to come before ours.
-  const progressDeadlineSeconds = Math.max(minReadySeconds + 1, Math.floor(timeoutMs / 1000) - 5);
   // One object a line: kubectl takes the input for JSON by its first character and fails at a `---`. Everything goes through
   // stdin, because an argv can be seen by others on the host.
-  const objects = manifest(identity, spec, { start, progressDeadlineSeconds }).map((object) => JSON.stringify(object));
+  const objects = manifest(identity, spec, { start, progressDeadlineSeconds: progressDeadlineOf(control) }).map((object) =>
+    JSON.stringify(object),
+  );
   const flags = ["--server-side", "--field-manager=podq", "--force-conflicts", "--validate=ignore"];
   const answer = await kubectl.json<List>(["apply", ...flags, "-o", "json", "-f", "-"], bounds, objects.join("\n"));
   const { namespace, deployments, services } = sorted(answer, identity.namespace);

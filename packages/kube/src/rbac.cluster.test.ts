@@ -38,7 +38,7 @@ describe("rbac.yaml", () => {
     await on.stop();
   });
 
-  it("is enough for create, exec, find and delete, and nothing works without it", async (test) => {
+  it("is enough for create, exec, stop, start, find and delete, and nothing works without it", async (test) => {
     test.skip(on.cluster.kind === "embedded", "the embedded cluster checks no rights");
     // A user without any rights of his own; the file is on the host, which is this machine.
     const kubectl = ["kubectl", `--kubeconfig=${process.env["PODQ_TEST_LIMITED_KUBECONFIG"]}`];
@@ -67,6 +67,8 @@ describe("rbac.yaml", () => {
     expect(await pods.observe(made, control)).toEqual(made);
     expect(await pods.find({ kind: "project", id: "limited", name: "default" }, control)).toMatchObject({ highest: 1 });
     expect((await pods.check(control)).missing).toEqual([]);
+    expect(await pods.stop(identity, control)).toMatchObject({ status: "stopped" });
+    expect(await pods.start(identity, { ...control, restart: "again" })).toMatchObject({ status: "running" });
     await expect(pods.delete(made, control)).resolves.toBeUndefined();
 
     for (const [verb, what] of [

@@ -29,6 +29,12 @@ const filter = z.strictObject({
   label: labelPairs.optional(),
 });
 
+const timed = [
+  ["stop", "End all that runs in a pod; its record, volume and service stay"],
+  ["start", "Make a stopped pod run again, as it was"],
+  ["restart", "Make a pod's processes begin anew"],
+] as const;
+
 /** `/v1/pods`: create, list, look at, run commands in, and delete pods. */
 export function addPodRoutes(app: App, context: Context): void {
   const { store } = context;
@@ -95,6 +101,18 @@ export function addPodRoutes(app: App, context: Context): void {
         return (await accept(reply, job.id)) as never;
       },
     );
+
+    for (const [verb, summary] of timed)
+      app.post(
+        `${path}/${verb}`,
+        { schema: { summary, params, body: requestBodies.timed, headers: idempotencyHeader, response: accepted } },
+        async (request, reply) => {
+          const { owner, name } = addressOf(request.params);
+          demandRun(request.caller, owner);
+          const job = await podHandle(context, { ...owner, name })[verb]({ ...defined(request.body), ...keyed(request.headers) });
+          return (await accept(reply, job.id)) as never;
+        },
+      );
 
     app.post(
       `${path}/exec`,

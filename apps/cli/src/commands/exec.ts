@@ -16,6 +16,7 @@ type Options = OwnerOptions & {
   parallel?: boolean;
   retryable?: boolean;
   maxOutputBytes?: number;
+  startIfStopped?: boolean;
   trustKubectl?: boolean;
   idempotencyKey?: string;
   callbackUrl?: string;
@@ -35,6 +36,7 @@ export function addExec(program: Command, context: CliContext): void {
     .option("--parallel", "may share the pod with other parallel commands")
     .option("--retryable", "may be started again when its outcome cannot be known")
     .option("--max-output-bytes <n>", "kept of each stream (default 16777216)", wholeNumber)
+    .option("--start-if-stopped", "start a stopped pod first, in place of failing")
     .option("--trust-kubectl", "in images without a shell, take kubectl's exit status 0 for the command's")
     .option("--idempotency-key <key>", "the same key with the same request is the first job again")
     .option("--callback-url <url>", "where podq's API tells of the job's end")
@@ -45,8 +47,9 @@ export function addExec(program: Command, context: CliContext): void {
       if (options.command !== undefined && argv.length > 0)
         throw new UsageError("give either a command after -- or a line with -c, not both");
       const command = options.command ?? argv;
-      const { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl, idempotencyKey, callbackUrl } = options;
-      const ran = { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, trustKubectl };
+      const { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, startIfStopped, trustKubectl } = options;
+      const ran = { cwd, shell, env, timeoutMs, parallel, retryable, maxOutputBytes, startIfStopped, trustKubectl };
+      const { idempotencyKey, callbackUrl } = options;
       const address = addressOf(options);
       const request: ExecOptions = given({ ...ran, idempotencyKey, callbackUrl });
       await withPodq(async (podq) => {

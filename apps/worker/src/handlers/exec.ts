@@ -9,6 +9,7 @@ import { openInput } from "../input.ts";
 import { openOutput } from "../output.ts";
 import { relaySignals, type SignalRelay } from "../signals.ts";
 import { patchOf, type Place } from "./place.ts";
+import { changePod } from "./power.ts";
 
 /** What running commands takes. */
 export type ExecMeans = { store: Store; line: Line; listener: Listener; pods: Pods; execs: Execs; place: Place; silenceMs: number };
@@ -16,11 +17,12 @@ export type ExecMeans = { store: Store; line: Line; listener: Listener; pods: Po
 // The runner ends the command at its time-out with nobody connected. So long after that nothing can be running any more.
 const settledAfterMs = 60_000;
 const observeTimeoutMs = 15_000;
+const startTimeoutMs = 5 * 60_000;
 
 /** Runs a command in a pod. Its result is an {@link ExecRecord}; the output is in the chunks. */
 export function execHandler(means: ExecMeans): Handler {
   return async (attempt) => {
-    const { job, pod, hold } = attempt;
+    const { job, pod, hold } = await woken(means, attempt);
     if (job.target === null) return notRunning(job, pod);
     if (pod === null || job.target.podUid !== pod.podUid) {
       const message = `pod ${job.target.podName}, in which an earlier attempt may have started it, was replaced`;
@@ -38,6 +40,19 @@ export function execHandler(means: ExecMeans): Handler {
       current = { ...current, target: outcome.target };
     }
   };
+}
+
+// The attempt with its pod started, if that is stopped and may be. Throws what the start throws.
+async function woken(means: ExecMeans, attempt: Attempt): Promise<Attempt> {
+  const { job, pod, hold } = attempt;
+  const { startIfStopped } = job.params as Params<"exec">;
+  if (job.target !== null || pod?.status !== "stopped" || !startIfStopped) return attempt;
+  const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: startTimeoutMs };
+  const started = await changePod(means.store, means.place, pod, async () => means.pods.start(pod.identity, control));
+  if (started === null || started === "absent" || started.podName === null || started.podUid === null) return attempt;
+  const target = { podName: started.podName, podUid: started.podUid };
+  const aimed = await means.store.jobs.retarget(hold.claim, target);
+  return aimed ? { ...attempt, pod: started, job: { ...job, target } } : attempt;
 }
 
 type Replaced = { kind: "replaced"; target: Target };
@@ -216,7 +231,10 @@ function pick({ stdoutBytes, stderrBytes }: { stdoutBytes: number; stderrBytes: 
 
 function notRunning(job: JobDocument, pod: PodDocument | null): Outcome {
   const what = pod === null ? "was never created" : `is ${pod.status}${pod.error === null ? "" : ` (${pod.error.code})`}`;
-  return ended("failed", { code: "pod-not-running", message: `pod ${job.podKey} ${what}; create it first` });
+  return ended("failed", {
+    code: "pod-not-running",
+    message: `pod ${job.podKey} ${what}; ${pod?.status === "stopped" ? "start" : "create"} it first`,
+  });
 }
 
 function requestOf(

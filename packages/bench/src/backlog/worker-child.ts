@@ -1,6 +1,6 @@
 // A worker in a process of its own whose commands on busy pods never end, and elsewhere do nothing.
 import { createLog, readConfig } from "@podq/worker";
-import { startEngine } from "@podq/worker/engine";
+import { forAllKinds, startEngine } from "@podq/worker/engine";
 import { openStore } from "@podq/store";
 import { settingsOf } from "../child.ts";
 
@@ -33,6 +33,6 @@ const handler = async ({ job, hold }: { job: { _id: string; podKey: string }; ho
   }
   return { kind: "end", state: "succeeded", result: null, error: null, why: "nothing to do" } as const;
 };
-const engine = await startEngine(config, store, () => ({ create: handler, exec: handler, delete: handler }), createLog(config));
+const engine = await startEngine(config, store, () => forAllKinds(handler), createLog(config));
 undo.push(engine.stop);
 process.send?.("ready");

@@ -1,6 +1,6 @@
 // Workers whose jobs do nothing, in a process of their own: podq's engine, or plain BullMQ with or without MongoDB.
 import { createLog, readConfig } from "@podq/worker";
-import { startEngine } from "@podq/worker/engine";
+import { forAllKinds, startEngine } from "@podq/worker/engine";
 import { openStore } from "@podq/store";
 import { settingsOf } from "../child.ts";
 import { openPlainStore, startPlainWorker } from "./plain.ts";
@@ -47,7 +47,7 @@ if (line === "podq") {
     noteStart(job._id);
     return { kind: "end", state: "succeeded", result: null, error: null, why: "nothing to do" } as const;
   };
-  const engine = await startEngine(config, store, () => ({ create: handler, exec: handler, delete: handler }), createLog(config));
+  const engine = await startEngine(config, store, () => forAllKinds(handler), createLog(config));
   undo.push(engine.stop);
 } else {
   const store = line === "plain" ? await openPlainStore(mongodbUri) : null;

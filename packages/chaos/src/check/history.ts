@@ -1,11 +1,11 @@
-import type { JobState } from "@podq/jobs";
+import type { JobState, Kind } from "@podq/jobs";
 import type { Mark } from "../work/command.ts";
 import type { Asked, Event } from "../work/told.ts";
 
 /** A job as MongoDB has it, as far as the checker reads it. Times in ms since the epoch by MongoDB's clock. */
 export type JobRecord = {
   id: string;
-  kind: "create" | "exec" | "delete";
+  kind: Kind;
   podKey: string;
   /** Its place in line, comparable among the jobs of one pod. */
   seq: number;

@@ -90,24 +90,41 @@ export function causes({ events, jobs }: History): Violation[] {
     const lifecycle = ofPod.filter(({ kind }) => kind !== "exec");
     const isOnTheWay = (atMs: number): boolean =>
       lifecycle.some(({ startedAtMs, endedAtMs }) => startedAtMs !== null && startedAtMs < atMs && atMs < (endedAtMs ?? Infinity));
-    let pod: "there" | "not there" | "unknown" = "not there";
+    let pod: PodIs = "not there";
     // As they ended, and not as they stand in line: two that were enqueued at once may run in either order.
     return ofPod
       .toSorted((a, b) => (a.endedAtMs ?? Infinity) - (b.endedAtMs ?? Infinity))
       .flatMap((job) => {
         const before = job.endedAtMs !== null && isOnTheWay(job.endedAtMs) ? "unknown" : pod;
-        if (job.kind !== "exec" && isTerminal(job.state))
-          pod = job.state !== "succeeded" ? "unknown" : job.kind === "create" ? "there" : "not there";
+        if (isTerminal(job.state)) pod = podAfter(job, before);
         const request = asked.get(job.id);
         if (job.state === "succeeded" && !(request?.kind === "exec" && request.ends === "by-time-out")) return [];
         if (!isTerminal(job.state)) return [];
         if (job.state === "cancelled" && (cancelled.has(job.id) || job.seq < clearedUpTo)) return [];
         if (job.error?.code === "timed-out" && request?.kind === "exec" && request.ends === "by-time-out") return [];
-        if (job.error?.code === "pod-not-running" && before !== "there") return [];
+        if (job.error?.code === "pod-not-running" && (job.kind === "exec" ? before !== "there" : notToBeFound.has(before))) return [];
         const message = `it is ${job.state}: ${job.error?.code ?? ""} ${job.error?.message ?? ""}; before it the pod was ${before}`;
         return [{ rule: "cause", jobs: [job.id], message }];
       });
   });
+}
+
+type PodIs = "there" | "stopped" | "not there" | "unknown";
+
+const notToBeFound: ReadonlySet<PodIs> = new Set<PodIs>(["not there", "unknown"]);
+const leaves: Record<JobRecord["kind"], PodIs> = {
+  create: "there",
+  exec: "there",
+  stop: "stopped",
+  start: "there",
+  restart: "there",
+  delete: "not there",
+};
+
+function podAfter(job: JobRecord, before: PodIs): PodIs {
+  if (job.state === "succeeded") return leaves[job.kind];
+  if (job.error?.code === "pod-not-running") return before;
+  return job.kind === "exec" && before !== "stopped" ? before : "unknown";
 }
 
 function isClearing(asked: Asked | undefined): boolean {

@@ -37,11 +37,13 @@ export function createCaller(means: CallerMeans): Caller {
     const options = { ...(key !== undefined && { idempotencyKey: key }) };
     if (asked.kind === "create") return pod.create({ ...create, storage: "64Mi", ...options });
     if (asked.kind === "delete") return pod.delete({ cancelPending: asked.clears, ...options });
-    const { work, parallel, retryable, ends } = asked;
+    if (asked.kind !== "exec") return pod[asked.kind](options);
+    const { work, parallel, retryable, ends, starts = false } = asked;
     return pod.exec(shellText(work, marks), {
       ...options,
       parallel,
       retryable,
+      startIfStopped: starts,
       labels: { chaos: work.token },
       env: { CHAOS: work.token },
       graceMs: 300,

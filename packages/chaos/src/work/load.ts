@@ -22,8 +22,10 @@ export async function load(caller: Caller, roll: Dice, name: string, plan: LoadP
 
 // One thing that a service may do: what share each has is in the numbers, out of 100.
 async function step(caller: Caller, roll: Dice, project: string, next: () => string, lifecycle: boolean): Promise<void> {
-  const exec = (shape: Parameters<typeof workOf>[2], change: { parallel?: boolean; retryable?: boolean; ends?: "by-time-out" } = {}) =>
-    ({ kind: "exec", work: workOf(roll, next(), shape), parallel: false, retryable: false, ends: "itself", ...change }) as const;
+  const exec = (
+    shape: Parameters<typeof workOf>[2],
+    change: { parallel?: boolean; retryable?: boolean; starts?: boolean; ends?: "by-time-out" } = {},
+  ) => ({ kind: "exec", work: workOf(roll, next(), shape), parallel: false, retryable: false, ends: "itself", ...change }) as const;
   const dice = roll(100);
   if (dice < 40) return ended([caller.ask(project, exec(roll(4) === 0 ? "long" : "short"), { follow: roll(3) === 0 })]);
   if (dice < 50) {
@@ -40,7 +42,12 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
     const [asked, key] = [exec("short"), next()];
     return ended([caller.ask(project, asked, { key }), caller.ask(project, asked, { key })]);
   }
-  if (!lifecycle || dice < 92) return ended([caller.ask(project, { kind: "create" })]);
+  if (!lifecycle || dice < 90) return ended([caller.ask(project, { kind: "create" })]);
+  if (dice < 91) return ended([caller.ask(project, { kind: "restart" })]);
+  if (dice < 93) {
+    const stopped = await caller.ask(project, { kind: "stop" });
+    return ended([Promise.resolve(stopped), caller.ask(project, roll(2) === 0 ? { kind: "start" } : exec("short", { starts: true }))]);
+  }
   const gone = await caller.ask(project, { kind: "delete", clears: dice >= 98 });
   return ended([Promise.resolve(gone), caller.ask(project, { kind: "create" }), caller.ask(project, exec("short"))]);
 }

@@ -1,10 +1,10 @@
 import type { Work } from "./command.ts";
 
-/** What was asked for. `clears`: a delete that cancels what is before it. `ends`: how an exec ends if nobody cancels it. */
+/** What was asked for. `clears`: a delete that cancels what is before it. `ends`: how an exec ends if nobody cancels it. `starts`: it starts a pod that is stopped. */
 export type Asked =
-  | { kind: "create" }
+  | { kind: "create" | "stop" | "start" | "restart" }
   | { kind: "delete"; clears: boolean }
-  | { kind: "exec"; work: Work; parallel: boolean; retryable: boolean; ends: "itself" | "by-time-out" };
+  | { kind: "exec"; work: Work; parallel: boolean; retryable: boolean; starts?: boolean; ends: "itself" | "by-time-out" };
 
 /** What a caller does and is told, in the order in which it happens to him. Times in ms on the machine's monotonic clock. */
 export type Event =

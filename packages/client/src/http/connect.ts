@@ -86,6 +86,9 @@ function httpPod(transport: Transport, { name = "default", ...given }: PodAddres
     },
     run: async (command, options) =>
       (await pod.exec(command, options)).result(options?.signal === undefined ? {} : { signal: options.signal }),
+    stop: async (options = {}) => submit(`${path}/stop`, { method: "POST", body: {} }, options),
+    start: async (options = {}) => submit(`${path}/start`, { method: "POST", body: {} }, options),
+    restart: async (options = {}) => submit(`${path}/restart`, { method: "POST", body: {} }, options),
     delete: async ({ labels = {}, ...options } = {}) => submit(path, { method: "DELETE", query: { label: pairsOf(labels) } }, options),
     async get() {
       try {

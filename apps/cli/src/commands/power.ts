@@ -1,0 +1,29 @@
+import type { Command } from "commander";
+import { addressOf, finish, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
+import { podLines } from "../output.ts";
+import { given } from "./create.ts";
+
+type Options = OwnerOptions & { timeoutMs?: number; idempotencyKey?: string; detach?: boolean; json?: boolean };
+
+const verbs = [
+  ["stop", "end all that runs in an owner's pod; its record, volume and service stay"],
+  ["start", "make a stopped pod run again, as it was"],
+  ["restart", "make the processes of an owner's pod begin anew"],
+] as const;
+
+/** `podq stop`, `podq start` and `podq restart`. */
+export function addPower(program: Command, context: CliContext): void {
+  for (const [verb, description] of verbs)
+    withOwner(program.command(verb).description(description))
+      .option("--timeout-ms <ms>", "time for it (default 300000)", wholeNumber)
+      .option("--idempotency-key <key>", "the same key with the same request is the first job again")
+      .option("--detach", "print the job's id and do not wait")
+      .option("--json", "print JSON")
+      .action(async (options: Options) => {
+        const address = addressOf(options);
+        const request = given({ timeoutMs: options.timeoutMs, idempotencyKey: options.idempotencyKey });
+        await withPodq(async (podq) =>
+          finish<"stop" | "start" | "restart">(context, await podq.pod(address)[verb](request), options, podLines),
+        );
+      });
+}
