@@ -2,7 +2,7 @@ import { ask, post, Refused } from "./api.js";
 import { html, nothing, render } from "./lit-html.js";
 import { startOutput } from "./output.js";
 import { draw, inWords, keepShowing, say, title } from "./page.js";
-import { age, duration, facts, labels, pill, podLink } from "./parts.js";
+import { age, duration, facts, jobPill, labels, podLink } from "./parts.js";
 import { bytes } from "./words.js";
 
 const over = new Set(["succeeded", "failed", "cancelled", "lost"]);
@@ -44,7 +44,7 @@ const view = (job, mayCancel) => html`
   <p class="path"><a href="/ui/jobs">Jobs</a></p>
   <div class="head">
     <h1>${job.kind} <code>${job.id}</code></h1>
-    <span role="status" aria-live="polite">${pill(job.state)}</span>
+    <span role="status" aria-live="polite">${jobPill(job.state)}</span>
     ${
       !mayCancel || over.has(job.state)
         ? nothing
@@ -62,16 +62,19 @@ const view = (job, mayCancel) => html`
     ["Wrote", job.result?.stdoutBytes === undefined ? null : wrote(job.result)],
     ["Weaker", job.result?.weaker?.join("; ")],
     ["Again of", job.retryOf === null ? null : html`<a href="/ui/jobs/${encodeURIComponent(job.retryOf)}"><code>${job.retryOf}</code></a>`],
+    ["Webhook", job.callback === null ? null : webhook(job.callback)],
     ["Labels", Object.keys(job.labels).length === 0 ? null : labels(job.labels)],
   ])}
   <dialog aria-labelledby="cancel-title">
-    <form method="dialog" @submit=${(/** @type {SubmitEvent} */ event) => cancel(event, job.id)}>
+    <form method="dialog" @submit=${() => cancel(job.id)}>
       <h2 id="cancel-title">Cancel this ${job.kind}?</h2>
       <p>
         ${job.kind === "exec" ? "Its command is ended, with all that it has started." : "What is under way is ended; what is done stays done."}
       </p>
       <label>Reason <input name="reason" maxlength="1000" autocomplete="off" /></label>
-      <p class="buttons"><button value="no" formnovalidate>Let it run</button><button value="yes" class="danger">Cancel it</button></p>
+      <p class="buttons">
+        <button type="button" @click=${() => dialog()?.close()}>Let it run</button><button class="danger">Cancel it</button>
+      </p>
     </form>
   </dialog>
 `;
@@ -88,16 +91,18 @@ const exit = ({ exitCode, signal }) =>
 const wrote = ({ stdoutBytes, stderrBytes, truncated, atLeast }) =>
   `${atLeast ? "at least " : ""}${bytes(stdoutBytes)} to stdout, ${bytes(stderrBytes)} to stderr${truncated ? "; not all of it was kept" : ""}`;
 
+/** @param {any} callback */
+const webhook = ({ state, tries }) => `${state}, ${tries === 1 ? "1 try" : `${tries} tries`}`;
+
 /** @param {any[]} all */
 const attempts = (all) =>
   html`<ol>
     ${all.map(({ worker, why }) => html`<li>${worker}${why === null ? nothing : `: ${why}`}</li>`)}
   </ol>`;
 
-/** @param {SubmitEvent} event @param {string} id */
-async function cancel(event, id) {
-  if (/** @type {HTMLButtonElement} */ (event.submitter).value !== "yes") return;
-  const reason = document.querySelector("dialog")?.querySelector("input")?.value.trim() ?? "";
+/** @param {string} id */
+async function cancel(id) {
+  const reason = dialog()?.querySelector("input")?.value.trim() ?? "";
   try {
     await post(`/v1/jobs/${encodeURIComponent(id)}/cancel`, reason === "" ? {} : { reason });
   } catch (error) {

@@ -22,8 +22,8 @@ export function startOutput(section, id) {
               @change=${(/** @type {Event} */ { target }) => view.classList.toggle("wrap", /** @type {HTMLInputElement} */ (target).checked)}
             />Wrap</label
           >
-          <a href="${path}stdout" download="${id}.stdout">stdout</a>
-          <a href="${path}stderr" download="${id}.stderr">stderr</a>
+          <a href="${path}stdout" download="${id}.stdout" aria-label="Download stdout">↓ stdout</a>
+          <a href="${path}stderr" download="${id}.stderr" aria-label="Download stderr">↓ stderr</a>
         </span>
       </div>
       <p class="hint dropped" hidden>Only the last lines are shown; the links have all that was kept.</p>

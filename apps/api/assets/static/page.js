@@ -1,9 +1,11 @@
 import { Refused } from "./api.js";
-import { render } from "./lit-html.js";
+import { html, render } from "./lit-html.js";
 
 const root = /** @type {HTMLElement} */ (document.getElementById("main"));
 const said = /** @type {HTMLElement} */ (document.getElementById("said"));
 
+const nothingToShow = html`<div class="head"><h1>Nothing to show</h1></div>
+  <p>The message above says why. <a href="/ui">All pods</a>, <a href="/ui/jobs">all jobs</a></p>`;
 let filled = false;
 
 /** Fills the page, in place of whatever it began with. @param {unknown} view */
@@ -34,15 +36,16 @@ export function title(text) {
  * @param {() => Promise<boolean | void>} show @param {number} everyMs
  */
 export async function keepShowing(show, everyMs) {
+  let told = "";
   for (;;) {
     try {
       const done = await show();
-      say("");
+      if (told !== "" && said.textContent === told) say("");
       if (done === true) return;
     } catch (error) {
-      say(inWords(error));
+      say((told = inWords(error)));
       if (error instanceof Refused && error.status < 500 && error.status !== 429) {
-        if (!filled) root.replaceChildren();
+        if (!filled) draw(nothingToShow);
         return;
       }
       await pause(1_000);

@@ -4,6 +4,9 @@ import { lapse, ownerText, podPath, took } from "./words.js";
 /** A state in a word, with its colour. @param {string} state */
 export const pill = (state) => html`<span class="pill ${state}">${state}</span>`;
 
+/** The same of a job: one that runs is on its way, where a pod that runs is well. @param {string} state */
+export const jobPill = (state) => html`<span class="pill ${state === "running" ? "working" : state}">${state}</span>`;
+
 /** How long ago; the moment itself is in its title. @param {string | null} moment */
 export const age = (moment) =>
   moment === null
@@ -21,7 +24,9 @@ export const labels = (all) => Object.entries(all).map(([key, value]) => html`<s
 
 /** How long a job has been running, or took. @param {any} job */
 export const duration = ({ startedAt, endedAt }) =>
-  startedAt === null ? "–" : took((endedAt === null ? Date.now() : Date.parse(endedAt)) - Date.parse(startedAt));
+  startedAt === null
+    ? html`<span class="none">–</span>`
+    : took((endedAt === null ? Date.now() : Date.parse(endedAt)) - Date.parse(startedAt));
 
 /** Facts, each with its name. Those without a value are left out. @param {[string, unknown][]} all */
 export const facts = (all) =>
@@ -66,11 +71,11 @@ export const table = (caption, columns, rows, empty) =>
 export const jobTable = (jobs, withPod, empty) =>
   table(
     "Jobs, newest first",
-    ["Job", ...(withPod ? ["Pod"] : []), "State", "Asked for", "Took", "Error"],
+    ["Job", ...(withPod ? ["Pod"] : []), "State", "Age", "Took", "Error"],
     jobs.map((job) => [
       html`<a class="name" href="/ui/jobs/${encodeURIComponent(job.id)}">${job.kind} <code>${job.id.slice(0, 8)}</code></a>`,
       ...(withPod ? [podLink(job)] : []),
-      pill(job.state),
+      jobPill(job.state),
       age(job.createdAt),
       duration(job),
       job.error === null ? html`<span class="none">–</span>` : html`<span class="code" title=${job.error.message}>${job.error.code}</span>`,

@@ -12,6 +12,8 @@ export class Screen {
   #streams = new Map();
   /** @type {Line[]} */
   #fresh = [];
+  /** Lines that were written to, some of which are shown already. @type {Set<Line>} */
+  #changed = new Set();
   /** @type {Map<Line, HTMLElement>} */
   #shown = new Map();
   #root;
@@ -43,7 +45,7 @@ export class Screen {
           if (state.returned) [state.line.spans.length, state.line.length, state.returned] = [0, 0, false]; // as a progress bar does
           state.line.spans.push({ ...span, text: piece });
           state.line.length += piece.length;
-          if (this.#shown.has(state.line)) this.#draw(state.line);
+          this.#changed.add(state.line);
         }
       }
   }
@@ -58,12 +60,15 @@ export class Screen {
   clear() {
     this.#streams.clear();
     this.#fresh = [];
+    this.#changed.clear();
     this.#shown.clear();
     this.#root.replaceChildren();
   }
 
   /** Puts into the page what was written since. */
   flush() {
+    for (const line of this.#changed) if (this.#shown.has(line)) this.#draw(line);
+    this.#changed.clear();
     const fresh = this.#fresh;
     this.#fresh = [];
     const nodes = fresh.map((line) => this.#draw(line));
