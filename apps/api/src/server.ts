@@ -16,6 +16,7 @@ import { addDashboard } from "./browser/dashboard.ts";
 import { addSecurityHeaders, dashboardPolicy } from "./browser/headers.ts";
 import { addLogin, loginFor } from "./browser/login.ts";
 import { addPages } from "./browser/pages.ts";
+import { createFollowers } from "./followers.ts";
 import { createMethods } from "./methods.ts";
 import { describeRoutes } from "./openapi.ts";
 import type { Metrics } from "./metrics.ts";
@@ -109,11 +110,13 @@ export async function createServer(
   });
   await describeRoutes(app, dashboardPolicy);
 
+  const followers = createFollowers(context);
+  app.addHook("onClose", async () => Object.values(followers).forEach(({ stop }) => stop()));
   addHealthRoutes(app, context, metrics);
   addPodRoutes(app, context);
-  addJobRoutes(app, context);
+  addJobRoutes(app, context, followers);
   addOutputRoutes(app, context);
-  addEventRoutes(app, context);
+  addEventRoutes(app, context, followers);
   await addLogin(app, context.store, options.sessionMs);
   await addPages(app, context.store);
   await addDashboard(app, queue, problemOf);

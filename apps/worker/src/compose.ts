@@ -14,6 +14,7 @@ import { startBacklog } from "./backlog.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { restartHandler, startHandler, stopHandler } from "./handlers/power.ts";
 import { startOrphanSweeper } from "./orphans.ts";
+import { nudging } from "./pod-nudges.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 import { watchedExecs, watchedWay } from "./way.ts";
 
@@ -92,14 +93,17 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
     journal: config.journalSize,
   };
   const parts = through({ store, pods, execs: watchedExecs(execs, went) });
-  const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => ({
-    create: createHandler(parts.store, parts.pods, place),
-    exec: execHandler({ ...parts, line, listener, place, silenceMs: config.stdinSilenceMs }),
-    stop: stopHandler(parts.store, parts.pods, place),
-    start: startHandler(parts.store, parts.pods, place),
-    restart: restartHandler(parts.store, parts.pods, place),
-    delete: deleteHandler(parts.store, parts.pods, place),
-  });
+  const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => {
+    const store = { ...parts.store, pods: nudging(parts.store.pods, line) };
+    return {
+      create: createHandler(store, parts.pods, place),
+      exec: execHandler({ ...parts, store, line, listener, place, silenceMs: config.stdinSilenceMs }),
+      stop: stopHandler(store, parts.pods, place),
+      start: startHandler(store, parts.pods, place),
+      restart: restartHandler(store, parts.pods, place),
+      delete: deleteHandler(store, parts.pods, place),
+    };
+  };
   const engine = started.adopt(await startEngine(config, parts.store, handlersOf, log, metrics.observer), async (one) => one.stop());
   const everyMs = sweepsBetweenOrphans * config.sweepMs;
   started.adopt(startOrphanSweeper({ ...parts, worker: engine.worker, everyMs, log, observer: metrics.observer }), async (one) =>

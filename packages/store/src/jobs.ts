@@ -11,7 +11,7 @@ import { ofOwners } from "./owners.ts";
 import { createJobLine, lineFields, type LineEntry } from "./job-line.ts";
 import { claimable, closeAttempts, parted, partedUnrun, visibleJob, type Ending } from "./job-stages.ts";
 import { createJobWrites, held, type Claim } from "./job-writes.ts";
-import { literal, serverTime, type UpdateStage } from "./stages.ts";
+import { literal, serverTime, versionsOf, type UpdateStage } from "./stages.ts";
 
 /** Which jobs a list shows. */
 export type JobFilter = {
@@ -48,6 +48,10 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /** The jobs with these ids, in no order; those that are not known are left out. */
     getMany: async (ids: readonly string[]): Promise<JobDocument[]> => model.find({ _id: { $in: ids } }).lean<JobDocument[]>(),
+
+    /** The versions of the jobs with these ids; those that are not known are left out. */
+    versions: async (ids: readonly string[]): Promise<Map<string, number>> =>
+      versionsOf(await jobs.find({ _id: { $in: [...ids] } }, { projection: { version: 1 } }).toArray()),
 
     /**
      * Accepts a job: when this returns, it is kept. An id that is there already is the same job and returned as it is; so is a

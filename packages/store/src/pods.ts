@@ -3,7 +3,7 @@ import type { Model, mongo, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
 import { ofOwners } from "./owners.ts";
 import type { PodDocument } from "./pod-schema.ts";
-import { literal, visible } from "./stages.ts";
+import { literal, versionsOf, visible } from "./stages.ts";
 import { together } from "./together.ts";
 
 /** What a caller sees of a pod. */
@@ -65,6 +65,10 @@ export function createPodStore(model: Model<PodDocument>) {
 
   return {
     get: together(getMany),
+
+    /** The versions of the pods with these keys; those that are not known are left out. */
+    versions: async (keys: readonly string[]): Promise<Map<string, number>> =>
+      versionsOf(await model.find({ _id: { $in: keys } }, { version: 1 }).lean<{ _id: string; version: number }[]>()),
 
     /** Records a pod for the first time. Null: somebody else has. */
     async insert(key: string, pod: NewPod): Promise<PodDocument | null> {

@@ -24,3 +24,8 @@ export function visible(fields: readonly string[]): UpdateStage {
     $set: { version, updatedAt: "$$NOW", history: { $slice: [{ $concatArrays: ["$history", [entry]] }, -historyLength] } },
   };
 }
+
+/** Versions by the ids of their records. */
+export function versionsOf(records: readonly { _id: string; version: number }[]): Map<string, number> {
+  return new Map(records.map(({ _id, version }) => [_id, version]));
+}

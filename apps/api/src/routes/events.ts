@@ -1,20 +1,20 @@
 import { Readable } from "node:stream";
-import { setTimeout as delay } from "node:timers/promises";
-import { toJobStatus, watchJob, type Context } from "@podq/client/handles";
+import { toJobStatus, type Context } from "@podq/client/handles";
 import { isTerminal } from "@podq/jobs";
 import { toPodRecord } from "@podq/store";
+import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { demandOwner } from "../access.ts";
+import type { createFollowers, Follower } from "../followers.ts";
 import { ApiError } from "../problem.ts";
 import { addressOf, anyProblem, jobParams, namedPodParams, podParams } from "../schemas.ts";
 import type { App } from "../server.ts";
 import { closed, jobOf } from "./jobs.ts";
 
-const podPollMs = 1_000;
 const pingMs = 15_000;
 
-/** A record as its events are made of: `version` is the id of the newest one. */
-type Followed = { version: number; history: readonly { version: number }[]; snapshot: object; over: boolean };
+/** A record as its events are made of: `version` is the id of the newest one, `show` what callers see of it. */
+type Followed = { version: number; history: readonly { version: number }[]; show: () => object | Promise<object>; over: boolean };
 
 const told = z.object({ id: z.string().regex(/^\d+$/), event: z.enum(["snapshot", "change"]), data: z.string() });
 const ok = { description: "Server-sent events, each of this form; `data` is JSON", content: { "text/event-stream": { schema: told } } };
@@ -26,9 +26,12 @@ const headers = z.object({
     .optional(),
 });
 
-/** `.../events`: a record's changes as server-sent events. Ids are its versions, so whoever reconnects with the last one he saw misses and repeats nothing. */
-export function addEventRoutes(app: App, context: Context): void {
-  const { store, listener } = context;
+/**
+ * `.../events`: a record's changes as server-sent events; the newest has the record itself. Ids are its versions, so whoever
+ * reconnects with the last one he saw misses and repeats nothing.
+ */
+export function addEventRoutes(app: App, context: Context, followers: ReturnType<typeof createFollowers>): void {
+  const { store } = context;
 
   app.get(
     "/v1/jobs/:id/events",
@@ -38,14 +41,13 @@ export function addEventRoutes(app: App, context: Context): void {
       const seen = lastSeen(request.headers);
       const first = await jobOf(context, request.caller, id);
       if (isTerminal(first.state) && seen !== undefined && seen >= first.version) return reply.code(204).send(null) as never;
-      const gone = closed(reply);
-      const watch = await watchJob(listener, id);
       const read = async (): Promise<Followed> => {
         const job = await jobOf(context, request.caller, id);
-        return { version: job.version, history: job.history, snapshot: toJobStatus(job, null), over: isTerminal(job.state) };
+        const { version, history, state } = job;
+        const show = async () => toJobStatus(job, state === "queued" ? await store.jobs.ahead(job) : null);
+        return { version, history, show, over: isTerminal(state) };
       };
-      reply.type("text/event-stream").header("cache-control", "no-store");
-      return reply.send(stream(follow(read, async () => watch.next(gone), watch.stop, seen, gone)) as never) as never;
+      return answer(reply, follow(await followers.jobs.follow(id), read, seen, closed(reply))) as never;
     },
   );
 
@@ -59,18 +61,16 @@ export function addEventRoutes(app: App, context: Context): void {
       const read = async (): Promise<Followed> => {
         const pod = await store.pods.get(key);
         if (pod === null) throw new ApiError("not-found", `there is no pod ${key}`);
-        return { version: pod.version, history: pod.history, snapshot: toPodRecord(pod), over: false };
+        return { version: pod.version, history: pod.history, show: () => toPodRecord(pod), over: false };
       };
       await read();
-      const gone = closed(reply);
-      const next = async (): Promise<void> => delay(podPollMs, undefined, { signal: gone });
-      reply.type("text/event-stream").header("cache-control", "no-store");
-      return reply.send(stream(follow(read, next, () => undefined, lastSeen(request.headers), gone)) as never) as never;
+      return answer(reply, follow(await followers.pods.follow(key), read, lastSeen(request.headers), closed(reply))) as never;
     });
 }
 
-function stream(events: AsyncIterable<string>): Readable {
-  return Readable.from(events, { objectMode: false });
+function answer(reply: FastifyReply, events: AsyncIterable<string>): unknown {
+  reply.type("text/event-stream").header("cache-control", "no-store");
+  return reply.send(Readable.from(events, { objectMode: false }));
 }
 
 function lastSeen(headers: { "last-event-id"?: string | undefined }): number | undefined {
@@ -80,38 +80,29 @@ function lastSeen(headers: { "last-event-id"?: string | undefined }): number | u
 
 // What is missing is told as it happened, as far as the history goes back; else a snapshot comes first.
 async function* follow(
+  follower: Follower,
   read: () => Promise<Followed>,
-  next: () => Promise<void>,
-  stop: () => void,
   last: number | undefined,
   gone: AbortSignal,
 ): AsyncGenerator<string> {
   let seen = last;
-  let saidAt = performance.now();
   try {
     for (;;) {
-      const { version, history, snapshot, over } = await read();
+      const { version, history, show, over } = await read();
+      const missed = history.filter((change) => change.version > (seen ?? version));
       const oldest = history[0]?.version ?? version;
-      if (seen === undefined || oldest > seen + 1) {
-        yield event(version, "snapshot", snapshot);
-        [seen, saidAt] = [version, performance.now()];
-      }
-      for (const change of history) {
-        if (change.version <= seen) continue;
-        yield event(change.version, "change", change);
-        [seen, saidAt] = [change.version, performance.now()];
-      }
+      if (seen === undefined || oldest > seen + 1) yield event(version, "snapshot", await show());
+      else
+        for (const change of missed)
+          yield event(change.version, "change", change.version === version ? { ...change, record: await show() } : change);
+      seen = Math.max(seen ?? version, version);
       if (over) return;
-      if (performance.now() - saidAt > pingMs) {
-        yield ": still here\n\n";
-        saidAt = performance.now();
-      }
-      await next();
+      while (!(await follower.next(seen, gone, pingMs))) yield ": still here\n\n";
     }
   } catch (error) {
     if (!gone.aborted) throw error;
   } finally {
-    stop();
+    follower.stop();
   }
 }
 

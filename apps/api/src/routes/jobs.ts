@@ -1,10 +1,11 @@
-import { jobHandle, toJobStatus, watchJob, type Context } from "@podq/client/handles";
+import { jobHandle, toJobStatus, type Context } from "@podq/client/handles";
 import { isTerminal, jobStates, jobWire, jobWithResultWire, requestBodies, signalAnswers, signalNames, stdinBytes } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Readable } from "node:stream";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { demandScope, reaches, type Caller } from "../access.ts";
+import type { createFollowers } from "../followers.ts";
 import { ApiError } from "../problem.ts";
 import { anyProblem, cursorOf, jobParams, ownerFilter, page, positionOf, writeProblem } from "../schemas.ts";
 import type { App } from "../server.ts";
@@ -34,8 +35,8 @@ export async function jobOf(context: Context, caller: Caller, id: string): Promi
 }
 
 /** `/v1/jobs`: list, look at, wait for, cancel and signal jobs. */
-export function addJobRoutes(app: App, context: Context): void {
-  const { store, listener } = context;
+export function addJobRoutes(app: App, context: Context, followers: ReturnType<typeof createFollowers>): void {
+  const { store } = context;
   const statusOf = async (job: JobDocument): Promise<object> =>
     toJobStatus(job, job.state === "queued" ? await store.jobs.ahead(job) : null);
 
@@ -78,14 +79,14 @@ export function addJobRoutes(app: App, context: Context): void {
       const { wait } = request.query;
       if (wait !== undefined && !isTerminal(job.state)) {
         const over = AbortSignal.any([AbortSignal.timeout(wait), closed(reply)]);
-        const watch = await watchJob(listener, id);
+        const follower = await followers.jobs.follow(id);
         try {
           for (job = await jobOf(context, request.caller, id); !isTerminal(job.state); job = await jobOf(context, request.caller, id))
-            await watch.next(over);
+            await follower.next(job.version, over, wait);
         } catch (error) {
           if (!over.aborted) throw error;
         } finally {
-          watch.stop();
+          follower.stop();
         }
       }
       return { ...(await statusOf(job)), result: job.result } as never;

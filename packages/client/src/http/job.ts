@@ -7,6 +7,7 @@ import type { Job, RetryOptions } from "../job.ts";
 import type { OutputOptions, OutputPiece } from "../output.ts";
 import { JobError, OutputBytes, type ResultOf } from "../result.ts";
 import type { JobStatus } from "../status.ts";
+import { eventsOf } from "./events.ts";
 import type { Transport, Value } from "./transport.ts";
 
 type Found = JobStatus & { result: unknown };
@@ -22,12 +23,24 @@ export function httpJob<K extends Kind>(transport: Transport, id: string): Job<K
   const status = async (signal?: AbortSignal): Promise<JobStatus> => jobWire.parse(await transport.json(path, { signal }));
 
   const follow = async (listen: (status: JobStatus) => void, signal: AbortSignal): Promise<void> => {
-    for (let seen = 0; ;) {
-      const job = await status(signal);
-      if (job.version > seen) listen(job);
-      seen = job.version;
-      if (isTerminal(job.state)) return;
-      await changed(transport, path, seen, signal);
+    for (let seen = 0; ; await delay(Math.random() * pauseMs, undefined, { signal })) {
+      const over = new AbortController();
+      try {
+        const headers: Record<string, string> = seen === 0 ? {} : { "last-event-id": String(seen) };
+        const answer = await transport.open(`${path}/events`, { headers, signal: AbortSignal.any([signal, over.signal]) });
+        if (answer.status === 204) return;
+        for await (const job of statusesOf(answer.body)) {
+          signal.throwIfAborted();
+          if (job.version > seen) listen(job);
+          seen = job.version;
+          if (isTerminal(job.state)) return;
+        }
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof PodqError ? error.code !== "unavailable" : !isCut(error)) throw error;
+      } finally {
+        over.abort();
+      }
     }
   };
 
@@ -91,20 +104,18 @@ export function feed(transport: Transport, id: string, stdin: InputStream): void
   });
 }
 
-// Resolves when the record is newer than `seen`, or may be.
-async function changed(transport: Transport, path: string, seen: number, signal: AbortSignal): Promise<void> {
-  const over = new AbortController();
-  try {
-    const headers = { "last-event-id": String(seen) };
-    const { body } = await transport.open(`${path}/events`, { headers, signal: AbortSignal.any([signal, over.signal]) });
-    for await (const chunk of body ?? []) if (Buffer.from(chunk).includes("id: ")) return;
-  } catch (error) {
-    signal.throwIfAborted();
-    if (error instanceof PodqError && error.code !== "unavailable") throw error;
-    await delay(pauseMs, undefined, { signal });
-  } finally {
-    over.abort();
+// A snapshot is the record; of changes that come together, the last one has it.
+async function* statusesOf(body: AsyncIterable<Uint8Array> | null): AsyncGenerator<JobStatus> {
+  for await (const { event, data } of eventsOf(body)) {
+    const told = JSON.parse(data) as { record?: unknown };
+    const record = event === "snapshot" ? told : told.record;
+    if (record !== undefined) yield jobWire.parse(record);
   }
+}
+
+// What fetch throws for a stream that broke off. A listener's own error is none of these.
+function isCut(error: unknown): boolean {
+  return error instanceof TypeError && error.cause !== undefined;
 }
 
 // Goes on behind the last byte when the way is cut.
