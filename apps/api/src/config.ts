@@ -1,4 +1,5 @@
 import { isAddressRange } from "@podq/jobs";
+import { readTracing, type TracingSettings } from "@podq/tracing";
 import { z } from "zod";
 import { readMasterKey } from "./webhooks/signing.ts";
 import type { WebhookConfig } from "./webhooks/start.ts";
@@ -40,6 +41,8 @@ const schema = z.object({
 
 /** The settings of the API, checked and complete. Holds a secret: never logged. */
 export type ApiConfig = Readonly<{
+  /** Of OTEL_*; null: no traces. */
+  tracing: TracingSettings | null;
   redisUrl: string;
   mongodbUri: string;
   prefix: string;
@@ -72,6 +75,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   }
   const c = parsed.data;
   return Object.freeze({
+    tracing: readTracing(env),
     redisUrl: c.REDIS_URL,
     mongodbUri: c.MONGODB_URI,
     prefix: c.PODQ_PREFIX,

@@ -26,6 +26,7 @@ import { addHealthRoutes } from "./routes/health.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOutputRoutes } from "./routes/output.ts";
 import { addPodRoutes } from "./routes/pods.ts";
+import { addTracing } from "./trace.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -73,6 +74,7 @@ export async function createServer(
 
   app.addContentTypeParser("application/octet-stream", (_request, body, done) => done(null, body)); // a stream, of any length
 
+  addTracing(app);
   metrics.observe(app);
   addSecurityHeaders(app);
   await app.register(cookie);

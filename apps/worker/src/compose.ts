@@ -16,6 +16,7 @@ import { restartHandler, startHandler, stopHandler } from "./handlers/power.ts";
 import { startOrphanSweeper } from "./orphans.ts";
 import { nudging } from "./pod-nudges.ts";
 import { serveMetrics } from "./serve-metrics.ts";
+import { traceDial } from "./trace.ts";
 import { watchedExecs, watchedWay } from "./way.ts";
 
 const sweepsBetweenOrphans = 12;
@@ -57,6 +58,7 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const hostKeys = createHostKeys({ file: knownHosts, trustOnFirstUse: trustNewHost });
   const onEvent = (event: PoolEvent): void => {
     metrics.observer.ssh(event);
+    if (event.event === "connected") traceDial(event.lane, event.ms);
     log.debug(event, "ssh");
   };
   const pool = started.adopt(createPool({ host, port, username, key, hostKeys, commands, channels, onEvent }), async (one) =>

@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { readTracing, type TracingSettings } from "@podq/tracing";
 import { z } from "zod";
 
 const wholeNumber = (name: string, fallback: number, min: number, max: number): z.ZodType<number> =>
@@ -61,6 +62,8 @@ const schema = z.object({
 
 /** The settings of a worker, checked and complete. Holds secrets: never logged. */
 export type WorkerConfig = Readonly<{
+  /** Of OTEL_*; null: no traces. */
+  tracing: TracingSettings | null;
   redisUrl: string;
   mongodbUri: string;
   prefix: string;
@@ -113,6 +116,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   }
   const c = parsed.data;
   return Object.freeze({
+    tracing: readTracing(given),
     redisUrl: c.REDIS_URL,
     mongodbUri: c.MONGODB_URI,
     prefix: c.PODQ_PREFIX,

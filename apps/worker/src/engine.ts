@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { createLine, type Line } from "@podq/client/line";
-import { connectRedis, createDispatcher, openListener, startConsumer, type Consumer, type Listener } from "@podq/queue";
+import { connectRedis, createDispatcher, openListener, queueTelemetry, startConsumer, type Consumer, type Listener } from "@podq/queue";
 import type { Store } from "@podq/store";
 import type { Logger } from "pino";
 import type { WorkerConfig } from "./config.ts";
@@ -36,7 +36,8 @@ export async function startEngine(
 ): Promise<Engine> {
   const { redisUrl, prefix, concurrency, leaseMs, stallCheckMs, sweepMs } = config;
   const worker = `${hostname()}-${process.pid}-${randomBytes(3).toString("hex")}`;
-  const dispatcher = createDispatcher(await connectRedis(redisUrl, "caller"), prefix);
+  const telemetry = await queueTelemetry();
+  const dispatcher = createDispatcher(await connectRedis(redisUrl, "caller"), prefix, undefined, telemetry);
   const redis = await connectRedis(redisUrl, "worker").catch(async (error: unknown) => {
     await dispatcher.close();
     throw error;
@@ -67,6 +68,7 @@ export async function startEngine(
     concurrency,
     lockMs: leaseMs,
     stallCheckMs,
+    telemetry,
     handle: async (delivery) => execute(executor, delivery),
     onError: (error) => log.warn({ err: error }, "queue"),
   });

@@ -8,6 +8,7 @@ import type { Hold, Leases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
 import { ended, failureOf, outcomeOf, type Outcome } from "./outcome.ts";
 import { recordDelivery, type Found } from "./record.ts";
+import { tracedAttempt } from "./trace.ts";
 
 /** One attempt at a job, as its handler sees it. */
 export type Attempt = { job: JobDocument; pod: PodDocument | null; hold: Hold; log: Logger };
@@ -59,7 +60,7 @@ async function run(executor: Executor, { id, podKey, free }: Found, starts: numb
   const observed = executor.observer?.attempt(job);
   const hold = executor.leases.hold({ id, attempt: job.attempt }, job);
   try {
-    const outcome = await attempt(executor, job, hold, log);
+    const outcome = await tracedAttempt(job, async () => attempt(executor, job, hold, log));
     observed?.(outcome);
     return await settle(executor, { job, hold, log, next }, outcome);
   } finally {

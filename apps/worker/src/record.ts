@@ -13,6 +13,7 @@ import {
 import { plainJobId, type Consumer, type Delivery, type DispatchData, type Summary } from "@podq/queue";
 import { StoreError, type JobDocument, type Store } from "@podq/store";
 import { z } from "zod";
+import { activeTrace } from "./trace.ts";
 
 /** What a delivery turned out to be: a job of a pod, which `free` says need not look at the line, or one that never will be one. */
 export type Recorded = ({ kind: "job" } & Found) | { kind: "none"; summary: Summary };
@@ -62,7 +63,7 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
     const request: JobRequest = parseRequest(kind, data);
     if (request.callback !== null) await checkCallback(store, request.callback.url);
     if (request.stdin instanceof Uint8Array) await store.input.put(jobId, request.stdin);
-    return found((await store.jobs.insert(jobId, request, { dispatchId })).job);
+    return found((await store.jobs.insert(jobId, request, { dispatchId, ...activeTrace() })).job);
   } catch (error) {
     const code = refusalCode(error);
     if (code === null) throw error;

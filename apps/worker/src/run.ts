@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { startTracing } from "@podq/tracing";
 import { pino, type Logger } from "pino";
 import { startWorker } from "./compose.ts";
 import { readConfig, type WorkerConfig } from "./config.ts";
@@ -16,11 +17,16 @@ export function createLog(config: Pick<WorkerConfig, "logLevel">): Logger {
 export async function runWorker(stop: AbortSignal): Promise<number> {
   const config = readConfig();
   const log = createLog(config);
+  const tracing = config.tracing && (await startTracing(config.tracing, "podq-worker"));
   const worker = await startWorker(config, log);
   if (!stop.aborted) await once(stop, "abort");
   log.info("stopping");
   const grace = awakeFor(config.graceMs);
-  const how = await Promise.race([worker.stop(), grace.over.then(() => "late" as const)]);
+  const stopped = async (): Promise<void> => {
+    await worker.stop();
+    await tracing?.stop();
+  };
+  const how = await Promise.race([stopped(), grace.over.then(() => "late" as const)]);
   grace.clear();
   if (how === "late") log.error("not everything stopped within the grace time; what was left is picked up by other workers");
   else log.info("stopped");

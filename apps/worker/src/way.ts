@@ -1,4 +1,5 @@
 import type { ExecOutcome, Execs, Exit, Failure, Open, Run } from "@podq/kube";
+import { tracedCall } from "./trace.ts";
 
 /** Something that was done on the SSH host (`run` to its end, `open` to hold it), or by a session in a pod (`exec`), and how it went. */
 export type Went = { what: "run" | "open" | "exec"; verb: string; outcome: string; ms: number };
@@ -18,14 +19,14 @@ export function watchedWay({ run, open, kubectl }: Way, tell: (went: Went) => vo
     kubectl,
     async run(argv, options) {
       const beganAt = performance.now();
-      const went = await run(argv, options);
+      const went = await tracedCall(`kubectl ${verbOf(argv)}`, {}, async () => run(argv, options), outcomeOf);
       tell({ what: "run", verb: verbOf(argv), outcome: outcomeOf(went), ms: performance.now() - beganAt });
       return went;
     },
     async open(argv, options) {
       const beganAt = performance.now();
-      const opened = await open(argv, options);
-      tell({ what: "open", verb: verbOf(argv), outcome: opened.kind === "open" ? "ok" : opened.kind, ms: performance.now() - beganAt });
+      const opened = await tracedCall(`open kubectl ${verbOf(argv)}`, {}, async () => open(argv, options), openedAs);
+      tell({ what: "open", verb: verbOf(argv), outcome: openedAs(opened), ms: performance.now() - beganAt });
       return opened;
     },
   };
@@ -40,7 +41,14 @@ export function watchedExecs(execs: Execs, tell: (went: Went) => void): Execs {
       const over = (outcome: ExecOutcome["kind"] | "error"): void =>
         tell({ what: "exec", verb: "exec", outcome, ms: performance.now() - beganAt });
       try {
-        const outcome = await execs.run(...call);
+        const [{ pod }, { jobId, run }] = call;
+        const attributes = { "k8s.pod.name": pod, "podq.run": `${jobId}.${run}` };
+        const outcome = await tracedCall(
+          "exec",
+          attributes,
+          async () => execs.run(...call),
+          ({ kind }) => kind,
+        );
         over(outcome.kind);
         return outcome;
       } catch (error) {
@@ -49,6 +57,10 @@ export function watchedExecs(execs: Execs, tell: (went: Went) => void): Execs {
       }
     },
   };
+}
+
+function openedAs({ kind }: { kind: string }): string {
+  return kind === "open" ? "ok" : kind;
 }
 
 // kubectl's exit code is no evidence of what a command did, but of whether the API server took the call.

@@ -1,4 +1,4 @@
-import { connectRedis, createDispatcher, openListener, type Listener } from "@podq/queue";
+import { connectRedis, createDispatcher, openListener, queueTelemetry, type Listener } from "@podq/queue";
 import { openStore, type Store } from "@podq/store";
 import { createLine, type Line } from "./dispatch.ts";
 import type { Asker } from "./callback.ts";
@@ -38,7 +38,7 @@ export async function openContext(options: ConnectOptions): Promise<Context> {
     throw asPodqError(opened.status === "rejected" ? opened.reason : (connected as PromiseRejectedResult).reason);
   }
   const store = opened.value;
-  const dispatcher = createDispatcher(connected.value, prefix);
+  const dispatcher = createDispatcher(connected.value, prefix, undefined, await queueTelemetry());
   const listener = openListener(redisUrl, prefix);
   const line = createLine(store, dispatcher, onLag);
   const feeds = createFeeds(store, line, listener);

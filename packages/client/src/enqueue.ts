@@ -5,6 +5,7 @@ import { isUnreachable, type JobDocument, type Store } from "@podq/store";
 import { callbackOf, checkCallback, type Asker } from "./callback.ts";
 import type { Line } from "./dispatch.ts";
 import { asPodqError, PodqError } from "./errors.ts";
+import { traced } from "./trace.ts";
 
 const patienceMs = 15_000;
 const pauseMs = 250;
@@ -12,6 +13,8 @@ const pauseMs = 250;
 // With more than a few at once, inserts wait for a connection, and workers would come to find nothing.
 const fewUnderway = 8;
 let underway = 0;
+
+type Options = { id?: string; retryOf?: string; by?: Asker | undefined; signal?: AbortSignal };
 
 /**
  * Accepts a request: when this returns, the job is kept, whether Redis lives or not. While MongoDB is away the insert is
@@ -21,9 +24,17 @@ export async function enqueue(
   store: Store,
   line: Line,
   request: JobRequest,
-  options: { id?: string; retryOf?: string; by?: Asker | undefined; signal?: AbortSignal } = {},
+  { id = randomUUID(), ...options }: Options = {},
 ): Promise<JobDocument> {
-  const { id = randomUUID(), signal, by, ...origin } = options;
+  return traced(request, id, async (origin) => accepted(store, line, request, { id, ...options, ...origin }));
+}
+
+async function accepted(
+  store: Store,
+  line: Line,
+  request: JobRequest,
+  { id, signal, by, ...origin }: Options & { id: string; traceparent?: string },
+): Promise<JobDocument> {
   signal?.throwIfAborted();
   const callback = callbackOf(request, by);
   const giveUpAt = Date.now() + patienceMs;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { DelayedError, Queue, WaitingError, Worker, type Job } from "bullmq";
 import type { Redis } from "ioredis";
 import { parkDelayMs, queueName } from "./dispatcher.ts";
+import type { QueueTelemetry } from "./telemetry.ts";
 
 /** A job as BullMQ hands it to a worker, for the `starts`th time. Nothing in it is to be trusted: anybody may add to a queue. */
 export type Delivery = { dispatchId: string; kind: string; data: unknown; timestamp: number; starts: number };
@@ -27,6 +28,7 @@ export type ConsumerOptions = {
   /** How often dead workers' deliveries are looked for. Default 5 s. */
   stallCheckMs?: number;
   handle: (delivery: Delivery) => Promise<Disposition>;
+  telemetry?: QueueTelemetry | undefined;
   /** Told of what goes wrong outside a delivery. */
   onError: (error: Error) => void;
 };
@@ -45,8 +47,8 @@ const closeWithinMs = 3_000;
 
 /** Starts to take jobs from the queue. */
 export function startConsumer(options: ConsumerOptions): Consumer {
-  const { redis, prefix, concurrency, lockMs = 10_000, stallCheckMs = 5_000, handle, onError } = options;
-  const connection = { connection: redis, prefix };
+  const { redis, prefix, concurrency, lockMs = 10_000, stallCheckMs = 5_000, handle, telemetry, onError } = options;
+  const connection = { connection: redis, prefix, ...(telemetry && { telemetry }) };
   const queue = new Queue<unknown, unknown>(queueName, connection);
   const underWay = new Set<Promise<unknown>>();
   const idle = async (): Promise<void> => {

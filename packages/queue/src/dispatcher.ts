@@ -2,6 +2,7 @@ import type { Kind, Owner } from "@podq/jobs";
 import { Queue } from "bullmq";
 import type { Redis } from "ioredis";
 import { QueueError } from "./errors.ts";
+import type { QueueTelemetry } from "./telemetry.ts";
 
 /** Name of the one BullMQ queue. */
 export const queueName = "podq";
@@ -37,11 +38,12 @@ export function parkDelayMs(): number {
   return parkMs * (1 + Math.random());
 }
 
-export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000) {
+export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000, telemetry?: QueueTelemetry) {
   const queue = new Queue<unknown, unknown>(queueName, {
     connection: redis,
     prefix,
     skipWaitingForReady: true,
+    ...(telemetry && { telemetry }),
     streams: { events: { maxLen: 1_000 } },
     defaultJobOptions: { removeOnComplete: { age: 3_600, count: 1_000 }, removeOnFail: { age: 3_600, count: 1_000 } },
   });

@@ -11,4 +11,5 @@ export {
 export { QueueError, type QueueCode } from "./errors.ts";
 export { openListener, type Listener } from "./listener.ts";
 export { plainJobId } from "./plain.ts";
+export { queueTelemetry, type QueueTelemetry } from "./telemetry.ts";
 export { connectRedis, type RedisOptions } from "./redis.ts";

@@ -69,6 +69,8 @@ export type JobDocument = {
   ticket: string | null;
   /** It ended without a worker, and BullMQ may have it parked still: until the sweeper has seen to that. */
   parked?: true;
+  /** Of the enqueue, where that was traced: what works on it goes on there. */
+  traceparent?: string;
   /** Where its end is told; a job that nobody is to be told of has none. */
   callback?: Callback;
   result: unknown;
@@ -129,6 +131,7 @@ export const jobSchema = new Schema<JobDocument>(
     turn: { type: [String], default: undefined },
     ticket: optional(String),
     parked: { type: Boolean, default: undefined },
+    traceparent: { type: String, default: undefined },
     callback: { type: callbackSchema, default: undefined },
     result: optional(Schema.Types.Mixed),
     error: optional(part({ code: String, message: String })),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { codes, type Code } from "@podq/jobs";
 import { PodqError } from "../errors.ts";
+import { traceHeaders } from "../trace.ts";
 
 /** Options of connecting over HTTP. */
 export type HttpOptions = {
@@ -50,6 +51,7 @@ export function createTransport({ url, token }: HttpOptions): Transport {
     return fetch(`${base}${path}${search === "" ? "" : `?${search}`}`, {
       method,
       headers: {
+        ...traceHeaders(),
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(body !== undefined && { "content-type": stream ? "application/octet-stream" : "application/json" }),
         ...headers,
