@@ -1,18 +1,23 @@
 import { open, Refused } from "./api.js";
+import { seen } from "./page.js";
 
 /** @typedef {{ stream: string, offset: number, data: string, gap?: { from: number, to: number }, restarted?: true }} Piece */
 
 /**
- * The pieces of a job's output to its end, live; goes on where it was cut off.
- * @param {string} id @param {AbortSignal} signal @param {(cut: boolean) => void} onCut
- * @returns {AsyncGenerator<Omit<Piece, "data"> & { bytes: Uint8Array }>}
+ * The pieces of a job's output to its end, live; goes on where it was cut off. While nobody looks at the page it holds no
+ * connection, of which a browser has only six for one server.
+ * @param {string} id @param {(cut: boolean) => void} onCut @returns {AsyncGenerator<Omit<Piece, "data"> & { bytes: Uint8Array }>}
  */
-export async function* follow(id, signal, onCut) {
+export async function* follow(id, onCut) {
   const next = { stdout: 0, stderr: 0 };
   for (;;) {
+    await seen();
+    const hidden = new AbortController();
+    const onChange = () => document.hidden && hidden.abort();
+    document.addEventListener("visibilitychange", onChange);
     try {
       const query = new URLSearchParams({ stdout: `${next.stdout}`, stderr: `${next.stderr}`, follow: "true" });
-      const response = await open(`/v1/jobs/${encodeURIComponent(id)}/output?${query}`, { signal });
+      const response = await open(`/v1/jobs/${encodeURIComponent(id)}/output?${query}`, { signal: hidden.signal });
       onCut(false);
       for await (const line of lines(response)) {
         const { data, ...piece } = /** @type {Piece} */ (JSON.parse(line));
@@ -23,9 +28,12 @@ export async function* follow(id, signal, onCut) {
       }
       return;
     } catch (error) {
-      if (signal.aborted || (error instanceof Refused && error.status !== 429 && error.status < 500)) throw error;
+      if (hidden.signal.aborted) continue;
+      if (error instanceof Refused && error.status !== 429 && error.status < 500) throw error;
       onCut(true);
       await new Promise((resolve) => setTimeout(resolve, 1_000));
+    } finally {
+      document.removeEventListener("visibilitychange", onChange);
     }
   }
 }

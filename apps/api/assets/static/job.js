@@ -1,42 +1,34 @@
 import { ask, post, Refused } from "./api.js";
 import { html, nothing, render } from "./lit-html.js";
-import { startOutput } from "./output.js";
+import { showOutput } from "./output.js";
 import { draw, inWords, keepShowing, say, title } from "./page.js";
 import { age, duration, facts, jobPill, labels, podLink } from "./parts.js";
 import { bytes } from "./words.js";
 
-const over = new Set(["succeeded", "failed", "cancelled", "lost"]);
+const ends = new Set(["succeeded", "failed", "cancelled", "lost"]);
 
 /** One job: where it stands, what came of it, and its output as it comes. @param {import("./api.js").Me} me @param {string} id */
 export async function showJob(me, id) {
   const path = `/v1/jobs/${encodeURIComponent(id)}`;
   const top = document.createElement("div");
   const output = document.createElement("section");
-  const changed = changes(path);
   /** @type {string | null} */
   let state = null;
+  const never = new Promise(() => {});
+  /** Resolves when the output has ended, which is when the job has. @type {Promise<unknown>} */
+  let over = never;
   await keepShowing(async () => {
     const job = await ask(path);
     if (state === null) {
       draw([top, output]);
-      if (job.kind === "exec") startOutput(output, id);
+      if (job.kind === "exec") over = showOutput(output, id).then(() => void (over = never));
     }
     state = job.state;
     title(`${job.kind} ${state}`);
     render(view(job, me.scope !== "read"), top);
-    if (!over.has(job.state)) await Promise.race([changed(), new Promise((resolve) => setTimeout(resolve, 1_000))]);
-    return over.has(job.state);
+    if (!ends.has(job.state)) await Promise.race([over, new Promise((resolve) => setTimeout(resolve, 1_000))]);
+    return ends.has(job.state);
   }, 0);
-}
-
-// Resolves when something about the job has changed.
-/** @param {string} path @returns {() => Promise<void>} */
-function changes(path) {
-  const source = new EventSource(`${path}/events`);
-  /** @type {(() => void) | undefined} */
-  let wake;
-  for (const name of ["snapshot", "change"]) source.addEventListener(name, () => wake?.());
-  return () => new Promise((resolve) => (wake = resolve));
 }
 
 /** @param {any} job @param {boolean} mayCancel */
@@ -46,7 +38,7 @@ const view = (job, mayCancel) => html`
     <h1>${job.kind} <code>${job.id}</code></h1>
     <span role="status" aria-live="polite">${jobPill(job.state)}</span>
     ${
-      !mayCancel || over.has(job.state)
+      !mayCancel || ends.has(job.state)
         ? nothing
         : html`<button class="danger" aria-haspopup="dialog" @click=${() => dialog()?.showModal()}>Cancel…</button>`
     }
@@ -57,7 +49,7 @@ const view = (job, mayCancel) => html`
     ["Before it in line", job.state === "queued" ? job.position : null],
     ["Exit code", job.result?.exitCode === undefined ? null : exit(job.result)],
     ["Asked for", html`${age(job.createdAt)} ago`],
-    [over.has(job.state) ? "Took" : "Running for", job.startedAt === null ? null : duration(job)],
+    [ends.has(job.state) ? "Took" : "Running for", job.startedAt === null ? null : duration(job)],
     ["Attempts", job.attempts.length > 1 ? attempts(job.attempts) : null],
     ["Wrote", job.result?.stdoutBytes === undefined ? null : wrote(job.result)],
     ["Weaker", job.result?.weaker?.join("; ")],

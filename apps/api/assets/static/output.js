@@ -4,8 +4,11 @@ import { html, render } from "./lit-html.js";
 import { inWords } from "./page.js";
 import { Screen } from "./screen.js";
 
-/** Shows what a job's command writes, as it writes it. @param {HTMLElement} section @param {string} id */
-export function startOutput(section, id) {
+/**
+ * Shows what a job's command writes, as it writes it. Resolves when there will be no more.
+ * @param {HTMLElement} section @param {string} id @returns {Promise<void>}
+ */
+export async function showOutput(section, id) {
   const path = `/v1/jobs/${encodeURIComponent(id)}/output?stream=`;
   render(
     html`
@@ -41,7 +44,7 @@ export function startOutput(section, id) {
   };
   followed.addEventListener("change", toEnd);
   view.addEventListener("scroll", () => (followed.checked = view.scrollTop + view.clientHeight >= view.scrollHeight - 8));
-  void run(screen, id, find(".live"), toEnd);
+  await run(screen, id, find(".live"), toEnd);
 }
 
 /** @param {Screen} screen @param {string} id @param {HTMLElement} live @param {() => void} toEnd */
@@ -50,7 +53,7 @@ async function run(screen, id, live, toEnd) {
   try {
     live.textContent = "live";
     const cut = (/** @type {boolean} */ is) => (live.textContent = is ? "cut off; trying again" : "live");
-    for await (const { stream, bytes, gap, restarted } of follow(id, new AbortController().signal, cut)) {
+    for await (const { stream, bytes, gap, restarted } of follow(id, cut)) {
       if (restarted) {
         screen.clear();
         screen.note("The command was started anew.");

@@ -31,6 +31,11 @@ export function title(text) {
   document.title = `${text} · podq`;
 }
 
+/** Resolves as soon as somebody looks at the page. */
+export async function seen() {
+  while (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
 /**
  * Shows something again and again while somebody looks, until `show` says that it is done or the API says no for good.
  * @param {() => Promise<boolean | void>} show @param {number} everyMs
@@ -51,7 +56,7 @@ export async function keepShowing(show, everyMs) {
       await pause(1_000);
     }
     await pause(everyMs);
-    if (document.hidden) await new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+    await seen();
   }
 }
 

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect, createServer, type AddressInfo, type Socket } from "node:net";
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { noBrowser, openShow, type Show } from "./testing.ts";
 
@@ -124,3 +127,63 @@ it("of an output only the end is shown where there is much of it, and lines that
   expect((await download).suggestedFilename()).toBe(`${id}.stdout`);
   expect(wrong).toEqual([]);
 }, 120_000);
+
+it("an output goes on where it was cut off, and holds no connection while nobody looks", async () => {
+  const id = await show.exec("cut");
+  const running = await show.run(id);
+  await running.write("stdout", "one\n");
+  await using relay = await openRelay(show.scene.url);
+  const { page } = await show.open();
+  await show.signIn(page, `/ui/jobs/${id}`, show.token, relay.url);
+  const lines = page.locator(".line");
+  await page.getByText("one", { exact: true }).waitFor();
+  const given = page.waitForEvent("requestfailed", (request) => request.url().includes("/output"));
+  await look(page, false);
+  await given;
+  await running.write("stdout", "two\n");
+  await look(page, true);
+  await page.getByText("two", { exact: true }).waitFor();
+  relay.pass(false);
+  await page.getByText("cut off; trying again").waitFor();
+  await running.write("stderr", "three\n");
+  relay.pass(true);
+  await page.getByText("three", { exact: true }).waitFor();
+  await running.end(0);
+  await page.getByText("complete", { exact: true }).waitFor();
+  expect(await lines.allTextContents()).toEqual(["one", "two", "three"]);
+}, 90_000);
+
+/** A way to the API that can be cut. */
+async function openRelay(to: string): Promise<AsyncDisposable & { url: string; pass: (open: boolean) => void }> {
+  const sockets = new Set<Socket>();
+  let isOpen = true;
+  const server = createServer((socket) => {
+    sockets.add(socket.on("error", () => undefined));
+    if (!isOpen) {
+      socket.destroy();
+      return;
+    }
+    const behind = connect(Number(new URL(to).port), "127.0.0.1");
+    sockets.add(behind.on("error", () => socket.destroy()));
+    socket.pipe(behind).pipe(socket);
+  });
+  const cut = (): void => sockets.forEach((socket) => socket.destroy());
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    pass(open) {
+      isOpen = open;
+      if (!open) cut();
+    },
+    async [Symbol.asyncDispose]() {
+      cut();
+      await once(server.close(), "close");
+    },
+  };
+}
+
+/** Puts a page in front, or behind another, as far as it can know. */
+async function look(page: Page, seen: boolean): Promise<void> {
+  await page.evaluate(`Object.defineProperty(document, "hidden", { value: ${!seen}, configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"))`);
+}

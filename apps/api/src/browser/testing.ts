@@ -29,7 +29,7 @@ export type Show = AsyncDisposable & {
   token: string;
   open: (options?: BrowserContextOptions) => Promise<Window>;
   /** Signs in on the way to a page. */
-  signIn: (page: Page, path: string, token?: string) => Promise<void>;
+  signIn: (page: Page, path: string, token?: string, url?: string) => Promise<void>;
   picture: (page: Page, name: string, fullPage?: boolean) => Promise<void>;
   pod: (owner: Owner, more?: PodSeed) => Promise<void>;
   exec: (project: string, body?: object) => Promise<string>;
@@ -67,11 +67,11 @@ export async function openShow(): Promise<Show> {
       });
       return { page, wrong };
     },
-    async signIn(page, path, token = admin) {
-      await page.goto(`${scene.url}${path}`);
+    async signIn(page, path, token = admin, url = scene.url) {
+      await page.goto(`${url}${path}`);
       await page.getByLabel("Token").fill(token);
       await page.getByRole("button", { name: "Sign in" }).click();
-      await page.waitForURL(`${scene.url}${path}`);
+      await page.waitForURL(`${url}${path}`);
     },
     async picture(page, name, fullPage = true) {
       if (pictures !== undefined) await page.screenshot({ path: join(pictures, `${name}.png`), fullPage });
