@@ -48,6 +48,15 @@ describe.each<[string, () => Promise<Podq>]>([
     await expect(pod[verb]({ timeoutMs: 0 })).rejects.toMatchObject({ code: "invalid-request" });
   });
 
+  it("takes how and when a pod ends by itself, and extends none that is not there", async () => {
+    const pod = podq.pod(project("ends"));
+    const made = await pod.create({ ttlMs: 600_000, idleAfterMs: 60_000, onIdle: "delete" });
+    expect(await scene.store.jobs.get(made.id)).toMatchObject({ params: { ttlMs: 600_000, idleAfterMs: 60_000, onIdle: "delete" } });
+    await expect(pod.create({ idleAfterMs: 1 })).rejects.toMatchObject({ code: "invalid-request" });
+    await expect(pod.extend({ ttlMs: 1 })).rejects.toMatchObject({ code: "not-found" });
+    await expect(pod.extend({ ttlMs: 0 })).rejects.toMatchObject({ code: "invalid-request" });
+  });
+
   it("gives results with bytes, in any process", async () => {
     const job = await podq.pod(project("b")).exec("x");
     const waiting = podq.job(job.id).result({ timeoutMs: 20_000 });

@@ -53,9 +53,15 @@ export function podLines(pod: PodRecord): string {
     ["namespace", pod.namespace],
     ["pod name", pod.podName],
     ["access url", pod.service.accessUrl],
+    ["deleted at", pod.expiry?.ttlAt?.toISOString() ?? null],
+    ["when idle", idleLine(pod.expiry)],
     ["differs in", pod.differs.length === 0 ? null : pod.differs.join(", ")],
   ];
   return lines.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(11)} ${value}\n`])).join("");
+}
+
+function idleLine(expiry: PodRecord["expiry"]): string | null {
+  return expiry?.idleAfterMs == null ? null : `${expiry.onIdle} after ${expiry.idleAfterMs} ms`;
 }
 
 /** A job's status for people. */

@@ -69,6 +69,17 @@ describe("a pod", () => {
     });
   });
 
+  it("is deleted with all that waits in it when it has lived for as long as it may", async () => {
+    await create("short");
+    const pod = scene.podq.pod({ project: "short" });
+    const running = await pod.exec("sleep 1000");
+    const { stdout } = await scene.cli(["extend", "--project", "short", "--ttl-ms", "1500"]);
+    expect(stdout).toContain("deleted at");
+    await expect(running.result({ timeoutMs: 30_000 })).rejects.toMatchObject({ code: "cancelled" });
+    await expect.poll(async () => (await pod.get())!.status, { timeout: 30_000 }).toBe("deleted");
+    await expect(pod.extend({ ttlMs: 1_000 })).rejects.toMatchObject({ code: "not-found" });
+  });
+
   it("whose objects are gone says so when it is to be started, and a create makes it again", async () => {
     await create("lost");
     const { namespace } = (await scene.podq.pod({ project: "lost" }).get())!;

@@ -9,6 +9,7 @@ import { execute, type Executor, type Handler } from "./execute.ts";
 import { createAim } from "./aim.ts";
 import { createLeases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
+import { startExpiry } from "./expiry.ts";
 import { startSweeper } from "./sweep.ts";
 
 /** What of a worker's settings its engine reads. */
@@ -72,6 +73,7 @@ export async function startEngine(
     handle: async (delivery) => execute(executor, delivery),
     onError: (error) => log.warn({ err: error }, "queue"),
   });
+  const expiry = startExpiry({ store, line, worker, everyMs: sweepMs, log });
   const sweeper = startSweeper({ store, line, worker, everyMs: sweepMs, log, observer });
 
   return {
@@ -79,7 +81,7 @@ export async function startEngine(
     async stop() {
       const drained = consumer.close();
       leases.detachAll("the worker is shutting down");
-      await sweeper.stop();
+      await Promise.all([sweeper.stop(), expiry.stop()]);
       await drained;
       leases.stop();
       listener.close();

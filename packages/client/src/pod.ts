@@ -2,7 +2,7 @@ import { defaultPodName, parseRequest, podKey, type JobRequest, type Kind, type 
 import { toPodRecord, type PodRecord } from "@podq/store";
 import type { Context } from "./context.ts";
 import { accept, type Stdin } from "./accept.ts";
-import { asPodqError } from "./errors.ts";
+import { asPodqError, PodqError } from "./errors.ts";
 import { jobHandle, type Job } from "./job.ts";
 import type { ExecResult } from "./result.ts";
 
@@ -50,6 +50,11 @@ export type Pod = {
   restart: (options?: TimedOptions) => Promise<Job<"restart">>;
   /** Deletes the pod with all that is in it. */
   delete: (options?: DeleteOptions) => Promise<Job<"delete">>;
+  /**
+   * Reports that the pod is in use, so that its idle time begins anew; `ttlMs` gives it so long to live from now. Returns its record.
+   * Throws PodqError `not-found`.
+   */
+  extend: (options?: { ttlMs?: number }) => Promise<PodRecord>;
   /** Its record; null if there never was one. */
   get: () => Promise<PodRecord | null>;
 };
@@ -92,6 +97,17 @@ export function podHandle(context: Context, address: PodAddress): Pod {
     start: async (options) => plainly("start", options),
     restart: async (options) => plainly("restart", options),
     delete: async (options) => plainly("delete", options),
+    extend: async ({ ttlMs } = {}) => {
+      const key = podKey(checked.owner, name);
+      parse("create", { owner, name, params: ttlMs === undefined ? {} : { ttlMs } });
+      try {
+        const extended = await context.store.expiry.extend(key, ttlMs);
+        if (extended === null) throw new PodqError("not-found", `there is no pod ${key}, or not any more; create it first`);
+        return toPodRecord(extended);
+      } catch (error) {
+        throw asPodqError(error);
+      }
+    },
     get: async () => {
       try {
         const document = await context.store.pods.get(podKey(checked.owner, name));

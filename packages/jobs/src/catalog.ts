@@ -7,7 +7,10 @@ import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.
 const mebibyte = 1_048_576;
 const minute = 60_000;
 const hour = 60 * minute;
+const day = 24 * hour;
 
+// An option without a default, like the later ones, leaves the digest of a request that does not name it as it was: what is repeated
+// under its idempotency key after an upgrade is the same request.
 const createParams = z.strictObject({
   image: image.default("gitpod/workspace-full:latest"),
   resources: z
@@ -26,6 +29,13 @@ const createParams = z.strictObject({
   user: z.int().min(1, { error: "must not be root" }).max(2_147_483_647).default(1000),
   /** Size limit of /workspace. */
   storage: quantity.default("10Gi"),
+  /** Deletes the pod so long after this create, whatever it does then. */
+  ttlMs: timeout(365 * day).optional(),
+  /** Ends the pod, as `onIdle` says (default "stop"), when for so long no job of it waited or ran and nobody reported that it was in use. */
+  idleAfterMs: timeout(365 * day)
+    .min(minute, { error: "must be at least 60000 ms" })
+    .optional(),
+  onIdle: z.enum(["stop", "delete"]).optional(),
   timeoutMs: timeout(hour).default(5 * minute),
 });
 
@@ -60,25 +70,31 @@ const execParams = z
       .max(320 * mebibyte)
       .default(16 * mebibyte),
     /** Starts a pod that is stopped first; without it the job fails with `pod-not-running`. */
-    startIfStopped: z.boolean().default(false),
+    startIfStopped: z.boolean().optional(),
     /** For images without a shell: take kubectl's exit status 0 for the command's. */
     trustKubectl: z.boolean().default(false),
   })
   .refine(sharesJournal, tooMuchForParallel);
 
+/** Only if the pod is idle still when it is this job's turn; else the job ends as cancelled. */
+const ifIdle = z.boolean().optional();
+
 const deleteParams = z.strictObject({
   /** First cancel what runs and waits in this pod. */
   cancelPending: z.boolean().default(false),
+  ifIdle,
   timeoutMs: timeout(hour).default(5 * minute),
 });
 
 /** Of what only has to be done in time. Default 5 min. */
 const timedParams = z.strictObject({ timeoutMs: timeout(hour).default(5 * minute) });
 
+const stopParams = timedParams.extend({ ifIdle });
+
 const paramsOf = {
   create: createParams,
   exec: execParams,
-  stop: timedParams,
+  stop: stopParams,
   start: timedParams,
   restart: timedParams,
   delete: deleteParams,
@@ -108,14 +124,14 @@ const payloads = {
 const { idempotencyKey: _header, ...bodyOptions } = jobOptions;
 const { labels: _pairs, ...queryOptions } = bodyOptions;
 
+const inQueryFlag = z.enum(["true", "false"]).transform((text) => text === "true");
+
 /** What an HTTP request of each kind carries (a delete in its query), beside the pod's address where that is in the path, and its idempotency key, which is a header. */
 export const requestBodies = {
   create: z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), ...createParams.shape, ...bodyOptions }),
   delete: z.strictObject({
-    cancelPending: z
-      .enum(["true", "false"])
-      .default("false")
-      .transform((text) => text === "true"),
+    cancelPending: inQueryFlag.default(false),
+    ifIdle: inQueryFlag.optional(),
     timeoutMs: inQuery(deleteParams.shape.timeoutMs.unwrap()).optional(),
     deadlineMs: inQuery(queryOptions.deadlineMs.unwrap()).optional(),
     maxAttempts: inQuery(queryOptions.maxAttempts.unwrap()).optional(),
@@ -124,8 +140,11 @@ export const requestBodies = {
   }),
   /** What was not kept of a job that is retried. */
   retry: z.strictObject({ env: environment.optional(), stdin: stdin.optional() }),
-  /** Of a stop, a start and a restart. */
-  timed: z.strictObject({ ...timedParams.shape, ...bodyOptions }),
+  stop: z.strictObject({ ...stopParams.shape, ...bodyOptions }),
+  start: z.strictObject({ ...timedParams.shape, ...bodyOptions }),
+  restart: z.strictObject({ ...timedParams.shape, ...bodyOptions }),
+  /** How long the pod shall live from now. */
+  extend: z.strictObject({ ttlMs: createParams.shape.ttlMs }),
   /** With `{ stream: true }` as stdin, it is sent beside the request, while the command runs. */
   exec: z
     .strictObject({ ...execParams.shape, stdin: z.union([stdin, z.strictObject({ stream: z.literal(true) })]).optional(), ...bodyOptions })

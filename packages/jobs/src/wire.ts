@@ -35,6 +35,7 @@ export const podWire = z
     host: z.object({ name: z.string(), address: z.string(), port: count, username: z.string() }),
     error: z.object({ ...failure, at: date }).nullable(),
     labels,
+    expiry: z.object({ ttlAt: someDate, idleAfterMs: count.nullable(), onIdle: z.enum(["stop", "delete"]), usedAt: date }).nullable(),
     version: count,
     createdAt: date,
     updatedAt: date,

@@ -29,6 +29,7 @@ export type JobStore = ReturnType<typeof createJobStore>;
 const inLine = { state: { $in: [...unfinishedStates] } };
 const keptAttempts = 100;
 const keptSignals = 100;
+const endsLookedAt = 20; // one that was cancelled while it waited may have ended before one that was accepted earlier
 
 export function createJobStore(model: Model<JobDocument>, options: { retentionMs: number; maxBacklog: number }) {
   // The driver's own collection for what every job needs: mongoose would make
@@ -287,6 +288,15 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     /** Notes that these are parked no more. */
     async unparked(ids: readonly string[]): Promise<void> {
       await jobs.updateMany({ _id: { $in: [...ids] } }, { $unset: { parked: 1 } });
+    },
+
+    /** When the last of a pod's jobs ended, those aside that were to end it if it was idle; null if none is known. */
+    async lastEnd(podKey: string): Promise<Date | null> {
+      const latest = await jobs
+        .find({ podKey, "params.ifIdle": { $ne: true } }, { projection: { endedAt: 1 }, sort: { createdAt: -1 }, limit: endsLookedAt })
+        .toArray();
+      const ends = latest.flatMap(({ endedAt }) => endedAt?.getTime() ?? []);
+      return ends.length === 0 ? null : new Date(Math.max(...ends));
     },
 
     /** Jobs, newest first, at most `limit`. */

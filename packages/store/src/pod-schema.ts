@@ -17,6 +17,19 @@ export type ClusterIdentity = {
   service: string;
 };
 
+/**
+ * When a pod ends by itself. `ttlAt` is a deadline; being idle is counted from its last use: a job of it that ended, or `usedAt`, the
+ * last report of use. `lookAt` is when to look at that again, never later than it may be due; `firedAt`: when `ttlAt` was acted upon.
+ */
+export type Expiry = {
+  ttlAt: Date | null;
+  idleAfterMs: number | null;
+  onIdle: "stop" | "delete";
+  usedAt: Date;
+  lookAt: Date | null;
+  firedAt: Date | null;
+};
+
 /** A pod as it is stored; `_id` is its key, `project/p1/default`. Times are null until they are known. */
 export type PodDocument = {
   _id: string;
@@ -42,6 +55,8 @@ export type PodDocument = {
   host: { name: string; address: string; port: number; username: string };
   error: (Failure & { at: Date }) | null;
   labels: Record<string, string>;
+  /** When it ends by itself; null: never. */
+  expiry: Expiry | null;
   /** Runs in the pod whose job is over but whose end nobody saw: `<jobId>.<run>`. The next job there ends them first. */
   unsettled: string[];
   version: number;
@@ -80,6 +95,7 @@ export const podSchema = new Schema<PodDocument>(
     host: { type: part({ name: String, address: String, port: Number, username: String }), required: true },
     error: optional(part({ code: String, message: String, at: Date })),
     labels: { type: Schema.Types.Mixed, required: true },
+    expiry: optional(part({ ttlAt: Date, idleAfterMs: Number, onIdle: String, usedAt: Date, lookAt: Date, firedAt: Date })),
     unsettled: { type: [String], required: true },
     version: { type: Number, required: true },
     history: { type: [part({ version: Number, at: Date, status: String, generation: Number, code: String })], required: true },
@@ -93,4 +109,6 @@ export const podSchema = new Schema<PodDocument>(
 );
 
 podSchema.index({ namespace: 1 }, { name: "namespace", unique: true });
+podSchema.index({ "expiry.ttlAt": 1 }, { name: "ttl", partialFilterExpression: { "expiry.ttlAt": { $type: "date" } } });
+podSchema.index({ "expiry.lookAt": 1 }, { name: "idle", partialFilterExpression: { "expiry.lookAt": { $type: "date" } } });
 podSchema.index({ status: 1, _id: 1 }, { name: "status" });

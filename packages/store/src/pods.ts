@@ -2,18 +2,20 @@ import { mayPodMove, type PodStatus } from "@podq/jobs";
 import type { Model, mongo, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
 import { ofOwners } from "./owners.ts";
-import type { PodDocument } from "./pod-schema.ts";
+import type { Expiry, PodDocument } from "./pod-schema.ts";
 import { literal, versionsOf, visible } from "./stages.ts";
 import { together } from "./together.ts";
 
 /** What a caller sees of a pod. */
-export type PodRecord = Omit<PodDocument, "_id" | "identity" | "deleteBegun" | "deploymentUid" | "unsettled" | "history">;
+export type PodRecord = Omit<PodDocument, "_id" | "identity" | "deleteBegun" | "deploymentUid" | "unsettled" | "history" | "expiry"> & {
+  expiry: Omit<Expiry, "lookAt" | "firedAt"> | null;
+};
 
 /** What a generation of a pod starts with. */
 export type NewPod = Pick<
   PodDocument,
   "owner" | "name" | "generation" | "namespace" | "identity" | "image" | "resources" | "labels" | "host"
->;
+> & { expiry?: Expiry | null };
 
 /** What a write may change. */
 export type PodPatch = Partial<
@@ -46,9 +48,14 @@ export function toPodRecord(document: PodDocument): PodRecord {
     deploymentUid: _uid,
     unsettled: _unsettled,
     history: _history,
+    expiry,
     ...record
   } = document;
-  return record;
+  return { ...record, expiry: expiry ? toldOf(expiry) : null };
+}
+
+function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRecord["expiry"] {
+  return told;
 }
 
 const at = (pod: PodDocument): QueryFilter<PodDocument> => ({ _id: pod._id, generation: pod.generation, version: pod.version });
@@ -77,6 +84,7 @@ export function createPodStore(model: Model<PodDocument>) {
         _id: key,
         ...pod,
         ...fresh,
+        expiry: pod.expiry ?? null,
         unsettled: [],
         version: 1,
         history: [{ version: 1, at: now, status: "created", generation: pod.generation, code: null }],
@@ -94,7 +102,7 @@ export function createPodStore(model: Model<PodDocument>) {
 
     /** Begins the next generation of a pod that is deleted, or whose delete has failed. Null: the record has moved on. */
     renew: async (pod: PodDocument, next: NewPod): Promise<PodDocument | null> =>
-      mayPodMove(pod.status, "created") ? change(at(pod), literals({ ...next, ...fresh, unsettled: [] })) : null,
+      mayPodMove(pod.status, "created") ? change(at(pod), literals({ expiry: null, ...next, ...fresh, unsettled: [] })) : null,
 
     /** Changes a record, if it is still the one that was read. Null: it has moved on, or may not move so. */
     patch: async (pod: PodDocument, patch: PodPatch): Promise<PodDocument | null> =>

@@ -9,6 +9,7 @@ import { createJobStore, type JobStore } from "./jobs.ts";
 import { createLeaseStore, leaseSchema, type LeaseDocument, type LeaseStore } from "./lease.ts";
 import { migrate } from "./migrate.ts";
 import { podSchema, type PodDocument } from "./pod-schema.ts";
+import { createExpiryStore, type ExpiryStore } from "./pod-expiry.ts";
 import { createPodStore, type PodStore } from "./pods.ts";
 import { createSessionStore, sessionSchema, type SessionDocument, type SessionStore } from "./sessions.ts";
 import { createTokenStore, tokenSchema, type TokenDocument, type TokenStore } from "./tokens.ts";
@@ -34,6 +35,7 @@ export type StoreOptions = {
 export type Store = {
   jobs: JobStore;
   pods: PodStore;
+  expiry: ExpiryStore;
   output: OutputStore;
   input: InputStore;
   leases: LeaseStore;
@@ -78,6 +80,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     return {
       jobs: createJobStore(models.jobs, { retentionMs, maxBacklog }),
       pods: createPodStore(models.pods),
+      expiry: createExpiryStore(models.pods),
       output: createOutputStore(models.output, { retentionMs }),
       input: createInputStore(models.input),
       leases: createLeaseStore(models.leases),

@@ -105,7 +105,7 @@ export function addPodRoutes(app: App, context: Context): void {
     for (const [verb, summary] of timed)
       app.post(
         `${path}/${verb}`,
-        { schema: { summary, params, body: requestBodies.timed, headers: idempotencyHeader, response: accepted } },
+        { schema: { summary, params, body: requestBodies[verb], headers: idempotencyHeader, response: accepted } },
         async (request, reply) => {
           const { owner, name } = addressOf(request.params);
           demandRun(request.caller, owner);
@@ -113,6 +113,23 @@ export function addPodRoutes(app: App, context: Context): void {
           return (await accept(reply, job.id)) as never;
         },
       );
+
+    app.post(
+      `${path}/extend`,
+      {
+        schema: {
+          summary: "Report that a pod is in use, and give it longer to live",
+          params,
+          body: requestBodies.extend,
+          response: { 200: podWire, ...writeProblem },
+        },
+      },
+      async (request) => {
+        const { owner, name } = addressOf(request.params);
+        demandRun(request.caller, owner);
+        return podHandle(context, { ...owner, name }).extend(defined(request.body));
+      },
+    );
 
     app.post(
       `${path}/exec`,

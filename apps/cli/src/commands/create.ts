@@ -1,4 +1,4 @@
-import type { Command } from "commander";
+import { Option, type Command } from "commander";
 import { addressOf, collectPair, finish, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
 import { podLines } from "../output.ts";
 
@@ -12,6 +12,9 @@ type Options = OwnerOptions & {
   label?: Record<string, string>;
   user?: number;
   storage?: string;
+  ttlMs?: number;
+  idleAfterMs?: number;
+  onIdle?: "stop" | "delete";
   timeoutMs?: number;
   idempotencyKey?: string;
   callbackUrl?: string;
@@ -31,6 +34,9 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--label <KEY=VALUE>", "label; again for more", collectPair)
     .option("--user <uid>", "uid, gid and fsGroup (default 1000)", wholeNumber)
     .option("--storage <quantity>", "size limit of /workspace (default 10Gi)")
+    .option("--ttl-ms <ms>", "delete it so long after this", wholeNumber)
+    .option("--idle-after-ms <ms>", "end it when it was not used for so long", wholeNumber)
+    .addOption(new Option("--on-idle <what>", "how to end it then (default stop)").choices(["stop", "delete"]))
     .option("--timeout-ms <ms>", "time to get it to run (default 300000)", wholeNumber)
     .option("--idempotency-key <key>", "the same key with the same request is the first job again")
     .option("--callback-url <url>", "where podq's API tells of the job's end")
@@ -38,8 +44,8 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--json", "print JSON")
     .argument("[command...]", "main process of the pod, as an argv after --")
     .action(async (command: string[], options: Options) => {
-      const { memory, cpu, memoryRequests, cpuRequests, image, env, label, user, storage, timeoutMs, idempotencyKey, callbackUrl } =
-        options;
+      const { memory, cpu, memoryRequests, cpuRequests, image, env, label, user, storage } = options;
+      const { ttlMs, idleAfterMs, onIdle, timeoutMs, idempotencyKey, callbackUrl } = options;
       const resources = given({ memory, cpu, memoryRequests, cpuRequests });
       const labels = label;
       const request = given({
@@ -47,6 +53,9 @@ export function addCreate(program: Command, context: CliContext): void {
         env,
         user,
         storage,
+        ttlMs,
+        idleAfterMs,
+        onIdle,
         timeoutMs,
         idempotencyKey,
         callbackUrl,

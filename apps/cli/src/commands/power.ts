@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { addressOf, finish, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
-import { podLines } from "../output.ts";
+import { json, podLines, write } from "../output.ts";
 import { given } from "./create.ts";
 
 type Options = OwnerOptions & { timeoutMs?: number; idempotencyKey?: string; detach?: boolean; json?: boolean };
@@ -11,7 +11,7 @@ const verbs = [
   ["restart", "make the processes of an owner's pod begin anew"],
 ] as const;
 
-/** `podq stop`, `podq start` and `podq restart`. */
+/** `podq stop`, `podq start`, `podq restart` and `podq extend`. */
 export function addPower(program: Command, context: CliContext): void {
   for (const [verb, description] of verbs)
     withOwner(program.command(verb).description(description))
@@ -26,4 +26,15 @@ export function addPower(program: Command, context: CliContext): void {
           finish<"stop" | "start" | "restart">(context, await podq.pod(address)[verb](request), options, podLines),
         );
       });
+
+  withOwner(program.command("extend").description("report that an owner's pod is in use, and give it longer to live"))
+    .option("--ttl-ms <ms>", "how long it may live from now", wholeNumber)
+    .option("--json", "print JSON")
+    .action(async (options: OwnerOptions & { ttlMs?: number; json?: boolean }) => {
+      const address = addressOf(options);
+      await withPodq(async (podq) => {
+        const pod = await podq.pod(address).extend(given({ ttlMs: options.ttlMs }));
+        await write(context.stdout, options.json ? json(pod) : podLines(pod));
+      });
+    });
 }

@@ -1,6 +1,6 @@
 import type { Params } from "@podq/jobs";
 import { KubeError, type Pods } from "@podq/kube";
-import { toPodRecord, type JobDocument, type NewPod, type PodDocument, type Store } from "@podq/store";
+import { toPodRecord, type Expiry, type JobDocument, type NewPod, type PodDocument, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { failurePatch, keyOf, newPod, patchOf, type Place } from "./place.ts";
 
@@ -19,7 +19,9 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
       journal: place.journal,
       ...(command === undefined ? {} : { command }),
     };
-    const next = (generation: number, found?: NewPod["identity"]): NewPod => newPod(job, place, generation, { image, resources }, found);
+    const expiry = expiryOf(job);
+    const next = (generation: number, found?: NewPod["identity"]): NewPod =>
+      newPod(job, place, generation, { image, resources, expiry }, found);
 
     let record = await currentGeneration(store, pods, job, pod, next, control);
     for (;;) {
@@ -27,7 +29,13 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
       try {
         const observed = await pods.create(record.identity, spec, control);
         const labels = observed.differs.includes("labels") ? record.labels : job.labels;
-        const seen = { image: observed.image ?? image, resources: observed.resources ?? resources, labels, error: null };
+        const seen = {
+          image: observed.image ?? image,
+          resources: observed.resources ?? resources,
+          labels,
+          error: null,
+          ...(expiry === null ? {} : { expiry }),
+        };
         const saved = await store.pods.patch(record, { ...patchOf(observed, place), ...seen });
         return saved === null
           ? { kind: "fenced" }
@@ -41,6 +49,14 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
       }
     }
   };
+}
+
+/** When the pod shall end by itself; null if the create says nothing of it, which leaves what there is. */
+function expiryOf({ createdAt, params }: JobDocument): Expiry | null {
+  const { ttlMs, idleAfterMs = null, onIdle = "stop" } = params as Params<"create">;
+  if (ttlMs === undefined && idleAfterMs === null) return null;
+  const after = (ms: number | null | undefined): Date | null => (ms == null ? null : new Date(createdAt.getTime() + ms));
+  return { ttlAt: after(ttlMs), idleAfterMs, onIdle, usedAt: createdAt, lookAt: after(idleAfterMs), firedAt: null };
 }
 
 /** The record of the generation that shall run: found, adopted, or begun. Null: another worker is at it. */

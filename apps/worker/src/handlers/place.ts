@@ -15,7 +15,7 @@ export function newPod(
   job: JobDocument,
   place: Place,
   generation: number,
-  spec: Pick<NewPod, "image" | "resources">,
+  spec: Pick<NewPod, "image" | "resources" | "expiry">,
   found?: NewPod["identity"],
 ): NewPod {
   const identity = found ?? podNames({ installation: place.installation, ...keyOf(job), generation });

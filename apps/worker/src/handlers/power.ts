@@ -3,11 +3,13 @@ import { KubeError, type PodObservation, type Pods } from "@podq/kube";
 import { toPodRecord, type PodDocument, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { ended, type Outcome } from "../outcome.ts";
+import { notIdle } from "../idle.ts";
 import { failurePatch, patchOf, type Place } from "./place.ts";
 
 /** Stops a pod: its processes end, its record, volume and service stay. Its result is the pod's record. */
-export function stopHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
-  return change(store, place, "it is stopped", async ({ identity }, control) => pods.stop(identity, control));
+export function stopHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, place: Place): Handler {
+  const stop = change(store, place, "it is stopped", async ({ identity }, control) => pods.stop(identity, control));
+  return async (attempt) => (await notIdle(store.jobs, attempt.job, attempt.pod)) ?? stop(attempt);
 }
 
 /** Starts a pod that is stopped, as it was. One that runs is left as it is. */

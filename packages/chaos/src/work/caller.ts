@@ -38,12 +38,12 @@ export function createCaller(means: CallerMeans): Caller {
     if (asked.kind === "create") return pod.create({ ...create, storage: "64Mi", ...options });
     if (asked.kind === "delete") return pod.delete({ cancelPending: asked.clears, ...options });
     if (asked.kind !== "exec") return pod[asked.kind](options);
-    const { work, parallel, retryable, ends, starts = false } = asked;
+    const { work, parallel, retryable, ends, starts } = asked;
     return pod.exec(shellText(work, marks), {
       ...options,
       parallel,
       retryable,
-      startIfStopped: starts,
+      ...(starts && { startIfStopped: true }),
       labels: { chaos: work.token },
       env: { CHAOS: work.token },
       graceMs: 300,

@@ -90,6 +90,7 @@ function httpPod(transport: Transport, { name = "default", ...given }: PodAddres
     start: async (options = {}) => submit(`${path}/start`, { method: "POST", body: {} }, options),
     restart: async (options = {}) => submit(`${path}/restart`, { method: "POST", body: {} }, options),
     delete: async ({ labels = {}, ...options } = {}) => submit(path, { method: "DELETE", query: { label: pairsOf(labels) } }, options),
+    extend: async (options = {}) => podWire.parse(await transport.json(`${path}/extend`, { method: "POST", body: options })),
     async get() {
       try {
         return podWire.parse(await transport.json(path));
