@@ -2,7 +2,7 @@ import type { ExpiringPod, Expiry, JobDocument, PodDocument, Store } from "@podq
 import { ended, type Outcome } from "./outcome.ts";
 
 /** When a pod that was last used then has been idle for as long as it may; null if it may be for ever. */
-export function idleSinceAt({ idleAfterMs, usedAt }: Expiry, lastEnd: Date | null): Date | null {
+function idleSinceAt({ idleAfterMs, usedAt }: Expiry, lastEnd: Date | null): Date | null {
   if (idleAfterMs === null) return null;
   return new Date(Math.max(usedAt.getTime(), lastEnd?.getTime() ?? 0) + idleAfterMs);
 }
