@@ -1,6 +1,6 @@
-import { createPods } from "@podq/kube";
+import { createPods, KubeError, type KubeCode } from "@podq/kube";
 import { connectRedis } from "@podq/queue";
-import { createHostKeys, createPool, loadKey } from "@podq/ssh";
+import { createHostKeys, createPool, loadKey, type Exit, type Failure } from "@podq/ssh";
 import { openStore } from "@podq/store";
 import { readConfig, type WorkerConfig } from "./config.ts";
 
@@ -43,14 +43,10 @@ async function* examineHost({ ssh, kubectl, installation }: WorkerConfig): Async
   const hostKeys = createHostKeys({ file: knownHosts, trustOnFirstUse: trustNewHost });
   const pool = createPool({ host, port, username, key: loaded.key, hostKeys });
   try {
-    const login = await attempt("SSH login", async () => {
-      const went = await pool.run(["true"], { timeoutMs });
-      if (went.kind !== "exit" || went.code !== 0)
-        throw new Error(went.kind === "exit" ? `${username}@${host} cannot run \`true\`` : went.message);
-      return `${username}@${host}:${port} lets us in, and its key is known`;
-    });
-    yield login;
-    if (!login.fit) return;
+    const login = await pool.run(["true"], { timeoutMs });
+    const findings = judgeLogin(login, ssh);
+    yield* findings;
+    if (findings.some(({ fit }) => !fit)) return;
     const pods = createPods({
       run: async (...call) => pool.run(...call),
       open: async (...call) => pool.open(...call),
@@ -58,8 +54,14 @@ async function* examineHost({ ssh, kubectl, installation }: WorkerConfig): Async
       installation,
     });
     yield await attempt("cluster", async () => {
-      const { kubectl: client, server, missing } = await pods.check({ timeoutMs });
-      const versions = `kubectl ${client}, Kubernetes ${server}`;
+      const {
+        kubectl: client,
+        server,
+        missing,
+      } = await pods.check({ timeoutMs }).catch((error: unknown) => {
+        throw error instanceof KubeError ? new Error(`${error.message}. ${mends[error.code] ?? ""}`.trim(), { cause: error }) : error;
+      });
+      const versions = `kubectl ${client}, Kubernetes ${server}${skew(client, server)}`;
       if (missing === null) return `${versions}; it does not say which rights there are`;
       if (missing.length === 0) return `${versions}; all rights of rbac.yaml are there`;
       throw new Error(`${versions}; rights are missing: ${missing.join(", ")}. Apply packages/kube/rbac.yaml and bind it to this user`);
@@ -67,6 +69,48 @@ async function* examineHost({ ssh, kubectl, installation }: WorkerConfig): Async
   } finally {
     await pool.close({ graceMs: 0 });
   }
+}
+
+const mends: Partial<Record<KubeCode, string>> = {
+  "kubectl-missing": "Install kubectl on the SSH host, where a shell without a terminal finds it, or name its path in PODQ_KUBECTL",
+  "cluster-unreachable":
+    "Log in to the SSH host as podq does and run `kubectl version`: its kubeconfig names another server, or that is away",
+  forbidden: "kubectl has no or wrong credentials there: see the kubeconfig of this user (`kubectl auth whoami`)",
+};
+
+/** What one login tells of the host, of its key and of ours, in the order in which it meets them. */
+export function judgeLogin(went: Exit | Failure, { host, port, username, knownHosts }: WorkerConfig["ssh"]): Finding[] {
+  const where = `${host} port ${port}`;
+  const answers = { what: "SSH host", fit: true, detail: `${where} answers` };
+  const known = { what: "host key", fit: true, detail: `is the one in ${knownHosts}` };
+  if (went.kind === "exit")
+    return [
+      answers,
+      known,
+      went.code === 0
+        ? { what: "SSH login", fit: true, detail: `${username} is let in and can run commands` }
+        : {
+            what: "SSH login",
+            fit: false,
+            detail: `${username} is let in, and cannot run \`true\`: give it a shell, and no forced command`,
+          },
+    ];
+  const { kind, message } = went;
+  if (kind === "host-key")
+    return [answers, { what: "host key", fit: false, detail: `${message}. Compare it with the host's own before you do` }];
+  if (kind === "auth") {
+    const detail = `${message}. Add the public half of the key (ssh-keygen -y) to ~${username}/.ssh/authorized_keys on it, or see K8S_SSH_USERNAME`;
+    return [answers, known, { what: "SSH login", fit: false, detail }];
+  }
+  return [{ what: "SSH host", fit: false, detail: `${message}. See K8S_SSH_HOST and K8S_SSH_PORT, and that sshd runs there` }];
+}
+
+const minor = (version: string): number => Number(/^v1\.(\d+)/.exec(version)?.[1] ?? Number.NaN);
+
+/** Kubernetes promises that kubectl works with servers one minor version older or newer; what is further away is told. */
+export function skew(client: string, server: string): string {
+  const apart = Math.abs(minor(client) - minor(server));
+  return apart > 1 ? ` (${apart} minor versions apart, where one is supported: install another kubectl on the SSH host)` : "";
 }
 
 async function attempt(what: string, look: () => Promise<string>): Promise<Finding> {
