@@ -23,7 +23,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
       log.warn({ err: error, job }, "Redis failed; the job is accepted, and found by the sweeper");
     };
     const context = started.adopt(await openContext({ redisUrl, mongodbUri, prefix, onLag }), async (one) => one.close());
-    started.adopt(await startWebhooks(context, config.webhooks, log), async (one) => one.stop());
+    started.adopt(await startWebhooks(context, config.webhooks, log, metrics.webhook), async (one) => one.stop());
     const redis = started.adopt(await connectRedis(redisUrl, "caller"), (one) => one.disconnect());
     const queue = started.adopt(openQueueForDashboard(redis, prefix), async (one) => one.close());
     const app = started.adopt(await createServer(context, queue, { rate, bodyBytes, sessionMs, proxies }, log, metrics), async (one) => {

@@ -8,6 +8,8 @@ export type Metrics = {
   text: () => Promise<string>;
   /** Redis failed after a job was accepted. Never throws. */
   lag: () => void;
+  /** One try of a webhook, and what it left the delivery as. Never throws. */
+  webhook: (state: "delivered" | "pending" | "failed") => void;
   /** Counts what a server is asked and how it answers. Goes before all other hooks, so that refusals count as well. */
   observe: (app: App) => void;
 };
@@ -46,11 +48,19 @@ export function createMetrics(): Metrics {
     help: "Times that Redis failed at something that the sweeper makes good",
     registers,
   });
+  const tries = new Counter({
+    name: "podq_webhook_tries_total",
+    help: "Webhooks sent: delivered, pending (to be tried again) or failed (given up)",
+    labelNames: ["state"],
+    registers,
+  });
+  for (const state of ["delivered", "pending", "failed"]) tries.inc({ state }, 0);
 
   return {
     contentType: registry.contentType,
     text: async () => registry.metrics(),
     lag: () => lags.inc(),
+    webhook: (state) => tries.inc({ state }),
     observe(app) {
       app.addHook("onRequest", async ({ routeOptions }, { raw }) => {
         const route = routeOptions.url ?? "none";

@@ -1,15 +1,22 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { deliveryNudges } from "@podq/client/line";
 import type { Context } from "@podq/client/handles";
-import type { DueDelivery } from "@podq/store";
+import type { DeliveryOutcome, DueDelivery } from "@podq/store";
 import type { Logger } from "pino";
 import { webhookBody } from "./body.ts";
 import { post, PostError, type Answer, type PostOptions } from "./post.ts";
 import { defaultSchedule, outcomeOfTry, type Schedule } from "./schedule.ts";
 import type { Signer } from "./signing.ts";
 
-/** How deliveries are sent. */
-export type DeliveryOptions = { signer: Signer; post: PostOptions; schedule?: Schedule; leaseMs?: number; log: Logger };
+/** How deliveries are sent. `told`: what came of each try. */
+export type DeliveryOptions = {
+  signer: Signer;
+  post: PostOptions;
+  schedule?: Schedule;
+  leaseMs?: number;
+  log: Logger;
+  told?: (state: DeliveryOutcome["state"]) => void;
+};
 
 // One receiver that does not answer must not hold up the others.
 const atOnce = 64;
@@ -24,7 +31,7 @@ const pauseMs = 1_000;
  */
 export async function startDeliveries(
   { store, listener }: Pick<Context, "store" | "listener">,
-  { signer, post: how, schedule = defaultSchedule, leaseMs = 60_000, log }: DeliveryOptions,
+  { signer, post: how, schedule = defaultSchedule, leaseMs = 60_000, log, told: tell }: DeliveryOptions,
 ): Promise<{ stop: () => Promise<void> }> {
   const stop = new AbortController();
   const underWay = new Set<Promise<void>>();
@@ -50,6 +57,7 @@ export async function startDeliveries(
     }
     const { status = null, retryAfterMs = null } = answer ?? {};
     const outcome = outcomeOfTry({ n: callback.tries, status, error, retryAfterMs }, schedule, Math.random());
+    tell?.(outcome.state);
     const kept = await store.webhooks.record(job, outcome);
     const told = { job: _id, delivery: callback.id, try: callback.tries, status, error, state: outcome.state, kept };
     if (outcome.state === "delivered") log.debug(told, "webhook");

@@ -65,6 +65,8 @@ describe("a job's end", () => {
     ]);
     await scene.finish(String(body.id), 3, "output");
     await expect.poll(() => receiver.heard.length, patient).toBe(1);
+    const metrics = async (): Promise<string> => (await fetch(`${scene.url}/metrics`)).text();
+    await expect.poll(metrics, patient).toContain('podq_webhook_tries_total{state="delivered"} 1');
     const { headers, body: text, data } = receiver.heard[0]!;
     expect(new Webhook(signer.keyOf(null)).verify(text, headers)).toMatchObject({ type: "job.ended" });
     expect(headers).toMatchObject({ "content-type": "application/json", "user-agent": "podq" });
