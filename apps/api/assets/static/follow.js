@@ -21,7 +21,7 @@ export async function* follow(id, onCut) {
       onCut(false);
       for await (const line of lines(response)) {
         const { data, ...piece } = /** @type {Piece} */ (JSON.parse(line));
-        const bytes = Uint8Array.from(atob(data), (one) => one.charCodeAt(0));
+        const bytes = bytesOf(data);
         if (piece.restarted) next.stdout = next.stderr = 0;
         else next[/** @type {"stdout"} */ (piece.stream)] = piece.offset + bytes.length;
         yield { ...piece, bytes };
@@ -55,4 +55,12 @@ async function* lines(response) {
     }
     if (from < value.length) parts.push(value.slice(from));
   }
+}
+
+/** @param {string} base64 @returns {Uint8Array} */
+function bytesOf(base64) {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let at = 0; at < text.length; at += 1) bytes[at] = text.charCodeAt(at); // a callback for each would take most of the time
+  return bytes;
 }

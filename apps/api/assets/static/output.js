@@ -49,6 +49,10 @@ export async function showOutput(section, id) {
 
 /** @param {Screen} screen @param {string} id @param {HTMLElement} live @param {() => void} toEnd */
 async function run(screen, id, live, toEnd) {
+  const draw = sparingly(() => {
+    screen.flush();
+    toEnd();
+  });
   let any = false;
   try {
     live.textContent = "live";
@@ -61,16 +65,35 @@ async function run(screen, id, live, toEnd) {
       if (gap) screen.note(`${gap.to - gap.from} bytes of ${stream} were not kept`);
       screen.write(stream, bytes);
       any = true;
-      await drawn(); // no more is read than is shown
-      screen.flush();
-      toEnd();
+      draw();
     }
     if (!any) screen.note("It wrote nothing.");
-    screen.flush();
+    await drawn();
     live.textContent = "complete";
   } catch (error) {
     live.textContent = error instanceof Refused ? error.message : inWords(error);
   }
+  screen.flush();
+  toEnd();
 }
 
 const drawn = () => new Promise((resolve) => requestAnimationFrame(resolve));
+
+// Draws soon after it is asked to, and never for more than a fifth of the time, so that a flood is read as fast as it comes.
+/** @param {() => void} draw @returns {() => void} */
+function sparingly(draw) {
+  let asked = false;
+  let restMs = 0;
+  const turn = async () => {
+    await new Promise((resolve) => setTimeout(resolve, restMs));
+    await drawn();
+    asked = false;
+    const began = performance.now();
+    draw();
+    restMs = Math.min(1_000, 4 * (performance.now() - began));
+  };
+  return () => {
+    if (!asked) void turn();
+    asked = true;
+  };
+}

@@ -12,7 +12,7 @@ export class Screen {
   #streams = new Map();
   /** @type {Line[]} */
   #fresh = [];
-  /** Lines that were written to, some of which are shown already. @type {Set<Line>} */
+  /** Lines that are shown and were written to since. @type {Set<Line>} */
   #changed = new Set();
   /** @type {Map<Line, HTMLElement>} */
   #shown = new Map();
@@ -45,7 +45,7 @@ export class Screen {
           if (state.returned) [state.line.spans.length, state.line.length, state.returned] = [0, 0, false]; // as a progress bar does
           state.line.spans.push({ ...span, text: piece });
           state.line.length += piece.length;
-          this.#changed.add(state.line);
+          if (this.#shown.has(state.line)) this.#changed.add(state.line);
         }
       }
   }
@@ -67,9 +67,10 @@ export class Screen {
 
   /** Puts into the page what was written since. */
   flush() {
-    for (const line of this.#changed) if (this.#shown.has(line)) this.#draw(line);
+    for (const line of this.#changed) this.#draw(line);
     this.#changed.clear();
-    const fresh = this.#fresh;
+    const fresh = this.#fresh.slice(-mostLines); // the others would be gone at once
+    if (fresh.length < this.#fresh.length) this.#onDrop();
     this.#fresh = [];
     const nodes = fresh.map((line) => this.#draw(line));
     this.#root.append(...nodes);
