@@ -1,4 +1,6 @@
 import { Agent, get } from "node:http";
+import { connect } from "node:net";
+import { text } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { openScene, type Scene } from "./testing.ts";
 
@@ -128,10 +130,21 @@ describe("over HTTP", () => {
     expect(Object.keys(paths["/v1/jobs/{id}/stdin"]!.put!.requestBody!.content)).toEqual(["application/octet-stream"]);
   });
 
+  it("answers what is too large a head, or no HTTP at all, with a problem too", async () => {
+    await using scene = await openScene();
+    expect(await scene.ask("GET", `/v1/jobs/${"x".repeat(70_000)}`)).toMatchObject({ status: 431, body: { code: "head-too-large" } });
+    const socket = connect(Number(new URL(scene.url).port), "127.0.0.1");
+    socket.end("hello\r\n\r\n");
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 400 Bad Request\r\ncontent-type: application\/problem\+json/);
+  });
+
   it("says which methods a path takes, to whoever may know of it", async () => {
     await using scene = await openScene();
     const answer = await scene.ask("PATCH", "/v1/pods/project/p1?x=1");
     expect([answer.status, answer.headers.get("allow")]).toEqual([405, "DELETE, GET, HEAD"]);
+    const exec = await scene.ask("GET", "/v1/pods/project/p1/exec");
+    expect([exec.status, exec.headers.get("allow")]).toEqual([405, "POST"]);
+    expect((await scene.ask("GET", "/v1/pods/project/p1/gpu")).status).toBe(404);
     const token = await scene.token("read");
     expect((await scene.ask("PATCH", "/v1/pods/project/p1")).status).toBe(401);
     expect((await scene.ask("PATCH", "/v1/pods/project/p1", { token })).status).toBe(405);

@@ -8,6 +8,7 @@ const ownCodes = [
   "rate-limited",
   "method-not-allowed",
   "body-too-large",
+  "head-too-large",
   "unsupported-media-type",
 ] as const;
 
@@ -26,6 +27,7 @@ const statusOf: Partial<Record<ProblemCode, number>> = {
   "unsupported-media-type": 415,
   "backlog-full": 429,
   "rate-limited": 429,
+  "head-too-large": 431,
   internal: 500,
   unavailable: 503,
 };
@@ -40,6 +42,7 @@ const titles: Record<number, string> = {
   413: "Too large",
   415: "Not a kind of content that is taken here",
   429: "Too much for now",
+  431: "Too large a head",
   500: "podq failed",
   503: "podq cannot be reached",
 };

@@ -54,6 +54,6 @@ const problems = (...statuses: number[]): Record<number, object> =>
     statuses.map((status) => [status, { description: "Problem", content: { "application/problem+json": { schema: problemSchema } } }]),
   );
 /** Problems that every route may answer with. */
-export const anyProblem = problems(400, 401, 403, 404, 429, 500, 503);
+export const anyProblem = problems(400, 401, 403, 404, 429, 431, 500, 503);
 /** The same of routes that write. */
 export const writeProblem = { ...anyProblem, ...problems(409, 413, 415) };

@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import cookie from "@fastify/cookie";
 import rateLimit from "@fastify/rate-limit";
 import { PodqError, type Context } from "@podq/client/handles";
@@ -43,6 +44,8 @@ export type ServerOptions = { rate: number; bodyBytes: number; sessionMs: number
 /** What a stranger reaches; everything else takes a token or a session. */
 const open = new Set(["/healthz", "/login", "/ui/style.css"]);
 
+const headBytes = 65_536;
+
 /** Makes the server: access first, then the routes, then every error as a problem. Listens nowhere yet. */
 export async function createServer(
   context: Context,
@@ -57,7 +60,9 @@ export async function createServer(
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: options.bodyBytes,
     trustProxy: options.proxies.length > 0 && [...options.proxies],
-    routerOptions: { maxParamLength: 16_384 }, // as long as a request's head may be: the schemas say what is too long
+    http: { maxHeaderSize: headBytes },
+    clientErrorHandler: refuse,
+    routerOptions: { maxParamLength: headBytes }, // the schemas say what is too long
   }).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
@@ -90,8 +95,10 @@ export async function createServer(
       if (login === null) throw error;
       return reply.redirect(login, 303);
     }
-    const taken = request.is404 ? methods.of(request.url.replace(/[?#].*$/s, "")) : [];
-    if (taken.length === 0) return;
+    // A pod's name stands where its exec and events do, which take less.
+    const unsure = request.is404 || request.routeOptions.url?.endsWith("/:name") === true;
+    const taken = unsure ? methods.of(request.url.replace(/[?#].*$/s, "")) : [];
+    if (taken.length === 0 || taken.includes(request.method)) return;
     reply.header("allow", taken.join(", "));
     throw new ApiError("method-not-allowed", `${request.method} is not for this path; it takes ${taken.join(", ")}`);
   });
@@ -123,6 +130,18 @@ export async function createServer(
   await addPages(app, context.store);
   await addDashboard(app, queue, problemOf);
   return app;
+}
+
+// What is no request that a route could answer: too large a head, or no HTTP at all.
+function refuse(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
+  const told =
+    error.code === "HPE_HEADER_OVERFLOW"
+      ? problem("head-too-large", `the request's line and headers are more than ${headBytes} bytes`)
+      : problem("invalid-request", "that is no HTTP");
+  const body = JSON.stringify(told);
+  const head = [`HTTP/1.1 ${told.status} ${STATUS_CODES[told.status]}`, "content-type: application/problem+json; charset=utf-8"];
+  socket.end([...head, `content-length: ${Buffer.byteLength(body)}`, "connection: close", "", body].join("\r\n"));
 }
 
 const httpCodes: Record<number, ProblemCode> = { 413: "body-too-large", 415: "unsupported-media-type" };

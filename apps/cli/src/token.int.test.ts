@@ -21,6 +21,13 @@ it("tokens are made, shown without their text, and revoked; podq api lets in who
     return { code: child.exitCode, stdout, stderr };
   };
 
+  const first = ["token", "create", "first", "--scope", "admin", "--if-none"];
+  const firsts = await Promise.all([run(first), run(first), run(first)]);
+  expect(firsts.map(({ code }) => code)).toEqual([0, 0, 0]);
+  expect(firsts.filter(({ stdout }) => stdout.startsWith("podq_"))).toHaveLength(1);
+  expect((await run(["token", "revoke", "000000000000"])).code).toBe(0);
+  expect(await run(first)).toMatchObject({ code: 0, stdout: "" });
+
   const made = await run(["token", "create", "ci", "--scope", "read", "--owner", "project/p1"]);
   expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^podq_[0-9a-f]{12}_\S{43}\n$/) as string });
   const token = made.stdout.trim();

@@ -48,11 +48,23 @@ export function createTokenStore(model: Model<TokenDocument>) {
     /** Makes a token. Its text is in this answer and nowhere else. */
     async create(
       given: Pick<TokenDocument, "label" | "scope" | "owners" | "callbackUrl">,
+      id: string = randomBytes(6).toString("hex"),
     ): Promise<{ text: string; token: TokenDocument }> {
-      const [id, secret] = [randomBytes(6).toString("hex"), randomBytes(32).toString("base64url")];
+      const secret = randomBytes(32).toString("base64url");
       const token = { _id: id, digest: digestOf(secret), callbackUrl: null, ...given, createdAt: new Date(), revokedAt: null };
       await model.insertOne(token);
       return { text: `podq_${id}_${secret}`, token };
+    },
+
+    /** Makes the first token of a database, unless there is one, or ever was a first: of many that ask at once, one has it made. */
+    async createFirst(given: Parameters<typeof this.create>[0]): Promise<{ text: string; token: TokenDocument } | null> {
+      if ((await model.exists({ revokedAt: null })) !== null) return null;
+      try {
+        return await this.create(given, "000000000000");
+      } catch (error) {
+        if ((error as { code?: unknown }).code === 11_000) return null;
+        throw error;
+      }
     },
 
     /** The token with this text; null if there is none, or it was revoked. */

@@ -7,6 +7,8 @@ import { exitCodes, type CliContext } from "../context.ts";
 import { keyOf } from "./webhooks.ts";
 import { age, json, table, write } from "../output.ts";
 
+type CreateOptions = { scope: Scope; owner?: string[]; callbackUrl?: string; ifNone?: boolean; json?: boolean };
+
 /** `podq token create | ls | revoke`: who may use the API. */
 export function addTokens(program: Command, { stdout, stderr, exit }: CliContext): void {
   const token = program.command("token").description("make, list and revoke the tokens of the API");
@@ -22,14 +24,17 @@ export function addTokens(program: Command, { stdout, stderr, exit }: CliContext
     )
     .option("--owner <project/ID>", "only for this project or conversation (conversation/ID); again for more", collectOwner)
     .option("--callback-url <url>", "where to tell of the ends of its jobs that name no callback of their own")
+    .option("--if-none", "make one only if there is none yet, for the first start of an installation")
     .option("--json", "print JSON")
-    .action(async (label: string, options: { scope: Scope; owner?: string[]; callbackUrl?: string; json?: boolean }) => {
+    .action(async (label: string, options: CreateOptions) => {
       const { scope, owner: owners = [], callbackUrl = null } = options;
       if (scope === "admin" && owners.length > 0) throw new UsageError("a token of scope admin is for everything; leave --owner out");
       const made = await withStore(async (store) => {
         if (callbackUrl !== null) await demandCallback(store, callbackUrl);
-        return store.tokens.create({ label, scope, owners, callbackUrl });
+        const given = { label, scope, owners, callbackUrl };
+        return options.ifNone ? store.tokens.createFirst(given) : store.tokens.create(given);
       });
+      if (made === null) return await write(stderr, "podq: there is a token, or was a first one; podq token ls shows them\n");
       const id = made.token._id;
       const webhookKey = keyOf(id) ?? null;
       await write(stdout, options.json ? json({ id, token: made.text, label, scope, owners, callbackUrl, webhookKey }) : `${made.text}\n`);
