@@ -7,7 +7,7 @@ import { expect, inject, it } from "vitest";
 
 const main = join(import.meta.dirname, "main.ts");
 
-it("tokens are made, shown without their text, and revoked; podq api lets in whoever has one", async () => {
+it("tokens are made, shown without their text, and revoked; podq api lets in whoever has one", { timeout: 120_000 }, async () => {
   const { redisUrl, mongodbUri } = inject("services");
   const prefix = `t${randomBytes(6).toString("hex")}`;
   const uri = new URL(mongodbUri);
