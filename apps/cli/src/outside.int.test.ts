@@ -60,9 +60,14 @@ it(
     const compiled = await run(join(root, "node_modules/.bin/tsc"), ["-p", dir]).catch((error: { stdout: string }) => error);
     expect(compiled.stdout).toBe("");
 
-    const dev = spawn(process.execPath, ["node_modules/podq/dist/main.js", "dev"], { cwd: dir, stdio: "pipe" });
+    const podq = (args: string[], env: NodeJS.ProcessEnv): ChildProcess =>
+      spawn(process.execPath, ["node_modules/podq/dist/main.js", ...args], { cwd: dir, stdio: "pipe", env });
+    const dev = podq(["dev"], process.env);
+    let api: ChildProcess | undefined;
     try {
-      const env = { ...process.env, ...(await settingsOf(dev)) };
+      const { out } = await ready(dev);
+      const settings = Object.fromEntries([...out.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name!, value!]));
+      const env = { ...process.env, ...settings, PODQ_API_PORT: "0" };
       const { stdout } = await run(machinesNode, ["out/quickstart.js"], { cwd: dir, env });
       expect(stdout.split("\n").map((line) => line.replace(/^\S+ is/, "POD is"))).toEqual([
         "POD is running",
@@ -73,23 +78,28 @@ it(
         "POD is gone",
         "",
       ]);
+      api = podq(["api"], env);
+      const url = /"url":"([^"]+)"/.exec((await ready(api)).said)![1]!;
+      for (const path of ["/openapi.json", "/docs", "/ui", "/ui/app.js"]) expect((await fetch(url + path)).status).toBe(200);
     } finally {
-      dev.kill("SIGTERM");
-      if (dev.exitCode === null) await once(dev, "exit");
+      for (const child of [api, dev]) {
+        child?.kill("SIGTERM");
+        if (child?.exitCode === null) await once(child, "exit");
+      }
     }
   },
 );
 
-// `podq dev` prints what to set before it says that it is ready.
-async function settingsOf(dev: ChildProcess): Promise<Record<string, string>> {
+// What a process has written by the time it says on stderr that it is ready.
+async function ready(child: ChildProcess): Promise<{ out: string; said: string }> {
   let [out, said] = ["", ""];
-  dev.stdout!.on("data", (data: Buffer) => (out += data.toString()));
+  child.stdout!.on("data", (data: Buffer) => (out += data.toString()));
   await new Promise<void>((resolve, reject) => {
-    dev.stderr!.on("data", (data: Buffer) => {
+    child.stderr!.on("data", (data: Buffer) => {
       said += data.toString();
-      if (said.includes("ready")) resolve();
+      if (/\bready\b/.test(said)) resolve();
     });
-    dev.once("exit", () => reject(new Error(said)));
+    child.once("exit", () => reject(new Error(said)));
   });
-  return Object.fromEntries([...out.matchAll(/^export (\w+)='(.*)'$/gm)].map(([, name, value]) => [name!, value!]));
+  return { out, said };
 }
