@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { isTerminal } from "@podq/jobs";
 import { cancelsPending, type Line } from "@podq/client/line";
 import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
@@ -30,7 +31,10 @@ export type Executor = {
   observer?: Pick<Observer, "attempt"> | undefined;
 };
 
-// A job may be announced before its record can be read. Its producer gives up after 15 s; these waits come to 25 s.
+// A job is announced while its insert is under way, so its record may be milliseconds from being there: that is waited for as it is.
+const insertsTakeMs = [5, 15, 50];
+
+// Or its producer has died, or lost MongoDB: it gives up after 15 s, and these waits come to 25 s.
 const waitsForRecord = 9;
 const firstWaitMs = 50;
 
@@ -49,9 +53,10 @@ async function runInTurn(executor: Executor, found: Found, starts: number): Prom
   return mayRun ? run(executor, found, starts, next) : notItsTurn(executor, found, starts);
 }
 
-async function run(executor: Executor, { id, podKey, free }: Found, starts: number, next: LineEntry | null): Promise<Disposition> {
-  const { store, line, worker, leaseMs } = executor;
-  const job = await store.jobs.claim({ _id: id, podKey }, worker, leaseMs, executor.aim.guess(podKey));
+async function run(executor: Executor, found: Found, starts: number, next: LineEntry | null): Promise<Disposition> {
+  const { id, podKey, free } = found;
+  const { line } = executor;
+  const job = await claim(executor, found);
   if (job === null) return free ? runInTurn(executor, { id, podKey, free: false }, starts) : unclaimed(executor, id);
   const log = executor.log.child({ job: id, kind: job.kind, pod: podKey, attempt: job.attempt });
   log.info("attempt begins");
@@ -66,6 +71,17 @@ async function run(executor: Executor, { id, podKey, free }: Found, starts: numb
   } finally {
     hold.drop();
   }
+}
+
+async function claim({ store, worker, leaseMs, aim }: Executor, { id: _id, podKey, free }: Found): Promise<JobDocument | null> {
+  const claimNow = async (): Promise<JobDocument | null> => store.jobs.claim({ _id, podKey }, worker, leaseMs, aim.guess(podKey));
+  const job = await claimNow();
+  if (job !== null || !free) return job;
+  for (const waitMs of insertsTakeMs) {
+    if ((await store.jobs.get(_id)) !== null) return claimNow();
+    await delay(waitMs);
+  }
+  return null;
 }
 
 async function attempt(executor: Executor, job: JobDocument, hold: Hold, log: Logger): Promise<Outcome> {

@@ -31,12 +31,8 @@ export function startSweeper({ store, line, worker, everyMs, log, observer }: Sw
     }
     const parked = await store.jobs.parked(closedAtOnce);
     if (parked.length > 0) await store.jobs.unparked(await line.unpark(parked));
-    const stranded = await store.jobs.stranded();
-    observer?.swept({ stranded: stranded.length, expired: expired.length });
-    if (stranded.length > 0) log.debug({ jobs: stranded.length }, "waking what should run");
-    for (const job of stranded) {
-      if (stop.aborted) return;
-      await line.wake(job, true);
-    }
+    const stranded = await line.wakeAsleep(await store.jobs.stranded(), stop);
+    observer?.swept({ stranded, expired: expired.length });
+    if (stranded > 0) log.debug({ jobs: stranded }, "woke what should run");
   });
 }

@@ -7,6 +7,8 @@ import type { JobDocument, Store } from "@podq/store";
 /** Keeps BullMQ in step with the line of a pod, which MongoDB has. */
 export type Line = ReturnType<typeof createLine>;
 
+const wokenAtOnce = 100;
+
 /** Told of what failed in Redis: no job is lost by it, the sweeper brings it back. */
 export type OnLag = (error: unknown, jobId: string) => void;
 
@@ -53,6 +55,14 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     /** Wakes one job, whatever BullMQ knows of it. `free`: nobody is before it any more. */
     wake: async (job: Parameters<typeof dispatchOf>[0], free: boolean): Promise<void> =>
       lagging(job._id, async () => dispatcher.wake(dispatchOf(job), free)),
+
+    /** Wakes those of these jobs, which nobody is before, that BullMQ is not about already. Returns how many that were. Throws QueueError. */
+    async wakeAsleep(jobs: readonly Parameters<typeof dispatchOf>[0][], stop: AbortSignal): Promise<number> {
+      const asleep = await dispatcher.asleep(jobs.map(dispatchOf));
+      for (let n = 0; n < asleep.length && !stop.aborted; n += wokenAtOnce)
+        await Promise.all(asleep.slice(n, n + wokenAtOnce).map(async (job) => lagging(job.id, async () => dispatcher.wake(job, true))));
+      return asleep.length;
+    },
 
     /** Brings jobs that ended without a worker to one, where BullMQ has them parked, so that their entries are closed. Returns those seen to. */
     async unpark(jobs: readonly Parameters<typeof dispatchOf>[0][]): Promise<string[]> {

@@ -102,6 +102,13 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000,
       if (isOver(state) || state === "unknown") await add(job, free);
     },
 
+    /** Those of these jobs that BullMQ neither keeps ready for a worker nor has brought to one: in one question, however many. */
+    async asleep(jobs: readonly Dispatch[]): Promise<Dispatch[]> {
+      if (jobs.length === 0) return [];
+      const awake = new Set(await inTime("list what is ready or under way", queue.getRanges(["waiting", "active"], 0, -1)));
+      return jobs.filter(({ id, dispatchId }) => !awake.has(id) && !(dispatchId !== null && awake.has(dispatchId)));
+    },
+
     /** Brings a parked job that ended without a worker to one, which closes it; otherwise it would lie there for up to an hour. */
     async unpark(job: Dispatch): Promise<void> {
       await promote(job.id);

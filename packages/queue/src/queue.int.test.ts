@@ -80,6 +80,31 @@ describe("waking a job", () => {
   });
 });
 
+describe("what is asleep", () => {
+  it("is what BullMQ does not know, has parked or holds as finished, and not what waits for a worker or has one", async () => {
+    await using scene = await open();
+    const gate = Promise.withResolvers<void>();
+    const consumer = scene.consume(async ({ dispatchId }) => {
+      if (dispatchId === "is-active") await gate.promise;
+      return { kind: "done", value: { jobId: dispatchId, state: "succeeded" } };
+    });
+    await scene.queue.add("exec", {}, { jobId: "is-active" });
+    await scene.queue.add("exec", {}, { jobId: "is-finished" });
+    await expect.poll(async () => scene.state("is-active")).toBe("active");
+    await expect.poll(async () => scene.state("is-finished")).toBe("completed");
+    const closed = consumer.close();
+    await scene.queue.add("exec", {}, { jobId: "is-waiting" });
+    await scene.queue.add("exec", {}, { jobId: "is-parked", delay: 60_000 });
+    const plain = await scene.queue.add("exec", {});
+    const jobs = ["is-active", "is-finished", "is-waiting", "is-parked", "is-unknown"].map((id): Dispatch => ({ ...job, id }));
+    const asleep = await scene.dispatcher.asleep([...jobs, { ...job, id: "of a plain one", dispatchId: plain.id! }]);
+    expect(asleep.map(({ id }) => id)).toEqual(["is-finished", "is-parked", "is-unknown"]);
+    expect(await scene.dispatcher.asleep([])).toEqual([]);
+    gate.resolve();
+    await closed;
+  });
+});
+
 describe("a delivery", () => {
   it("that is parked comes back when it is woken, and at once if its turn came while it was parked", async () => {
     await using scene = await open();

@@ -12,8 +12,8 @@ import { markdownTable } from "../markdown.ts";
 import { figure, median, quantile } from "../stats.ts";
 import type { BacklogStart, BacklogWorkerSettings } from "./worker-child.ts";
 
-/** How much waits on how many busy pods, and how many jobs are measured beside it, one at a time. */
-export type BacklogPlan = { jobs: number; pods: number; atOnce: number; idle: number; workers: number };
+/** How much waits on how many busy pods, and how many jobs are measured beside it, one at a time; `calmMs` before each measurement. */
+export type BacklogPlan = { jobs: number; pods: number; atOnce: number; idle: number; workers: number; calmMs: number };
 
 /** Figures of a queue with so many jobs in it; times in ms, sizes in MB. */
 type BacklogState = {
@@ -35,10 +35,10 @@ type BacklogState = {
 export type BacklogReport = { empty: BacklogState; full: BacklogState; enqueuedPerSecond: number; table: string };
 
 /** The run whose figures count: some minutes. */
-export const fullBacklogPlan: BacklogPlan = { jobs: 100_000, pods: 1_000, atOnce: 64, idle: 300, workers: 2 };
+export const fullBacklogPlan: BacklogPlan = { jobs: 100_000, pods: 1_000, atOnce: 64, idle: 300, workers: 2, calmMs: 20_000 };
 
 /** A run that shows that all of it works, in seconds. */
-export const quickBacklogPlan: BacklogPlan = { jobs: 400, pods: 20, atOnce: 16, idle: 10, workers: 2 };
+export const quickBacklogPlan: BacklogPlan = { jobs: 400, pods: 20, atOnce: 16, idle: 10, workers: 2, calmMs: 0 };
 
 const prefix = "bench-backlog";
 const quietPods = 20;
@@ -54,6 +54,7 @@ export async function benchBacklog(plan: BacklogPlan, say: (line: string) => voi
     const busy = Array.from({ length: plan.pods }, (_, n) => `busy-${n}`);
     for (const project of busy) await scene.enqueue(project);
     await until("every busy pod is busy", async () => scene.busyStarts.size === plan.pods);
+    await pause(plan.calmMs);
     const empty = await scene.measure(plan.idle, 0, stop);
     say(`${plan.pods} pods are busy, and nothing waits`);
     const from = performance.now();
@@ -67,6 +68,7 @@ export async function benchBacklog(plan: BacklogPlan, say: (line: string) => voi
     await Promise.all(Array.from({ length: plan.atOnce }, producer));
     const enqueuedPerSecond = plan.jobs / ((performance.now() - from) / 1_000);
     say(`${plan.jobs} jobs wait`);
+    await pause(plan.calmMs); // MongoDB writes what it was given to its files
     const full = await scene.measure(plan.idle, plan.jobs, stop);
     if (scene.busyStarts.size !== plan.pods)
       throw new BenchError("wrong-result", `${scene.busyStarts.size} jobs began on ${plan.pods} pods whose first never ended`);
@@ -93,8 +95,8 @@ async function openScene({ workers, pods }: BacklogPlan, undo: (() => Promise<un
   const busyStarts = new Set<string>();
   const children: Child[] = [];
   for (let n = 0; n < workers; n++) {
-    // Any of them could take all of the busy pods, so that none of these waits for a worker.
-    const settings: BacklogWorkerSettings = { redisUrl: redis.url, mongodbUri, prefix, concurrency: pods + quietPods };
+    // Together they have room for the busy pods twice, so that no job that may run waits for a worker.
+    const settings: BacklogWorkerSettings = { redisUrl: redis.url, mongodbUri, prefix, concurrency: pods };
     const note = ({ id, at, busy }: BacklogStart): void => void (busy ? busyStarts.add(id) : starts.set(id, BigInt(at)));
     const child = await startChild(new URL("./worker-child.ts", import.meta.url), settings, note);
     undo.push(child.stop);

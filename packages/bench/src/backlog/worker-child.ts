@@ -26,7 +26,7 @@ undo.push(store.close);
 const handler = async ({ job, hold }: { job: { _id: string; podKey: string }; hold: { detach: AbortSignal } }) => {
   const busy = job.podKey.startsWith("project/busy-");
   const start: BacklogStart = { id: job._id, at: String(process.hrtime.bigint()), busy };
-  process.send?.(start);
+  if (process.connected) process.send?.(start);
   if (busy) {
     await new Promise((resolve) => hold.detach.addEventListener("abort", resolve, { once: true }));
     return { kind: "release", why: "the bench is over" } as const;

@@ -26,36 +26,33 @@ export async function openPlainStore(uri: string): Promise<PlainStore> {
     { key: { createdAt: -1 } },
     { key: { expiresAt: 1 }, expireAfterSeconds: 0 },
   ]);
-  const move = async (id: string, from: PlainJob["state"], set: object, push: object): Promise<void> => {
-    const update: object = { $set: { ...set, updatedAt: new Date() }, $inc: { version: 1 }, $push: push };
-    const moved = await jobs.findOneAndUpdate({ _id: id, state: from }, update);
-    if (moved === null) throw new BenchError("wrong-result", `plain job ${id} is not ${from}`);
-  };
-  const entry = (state: PlainJob["state"]): object => ({ at: new Date(), state });
   return {
     insert: async (id, pod) => void (await jobs.insertOne(newPlainJob(id, pod))),
-    claim: async (id) =>
-      move(
-        id,
-        "queued",
-        { state: "running", startedAt: new Date(), leaseUntil: new Date(Date.now() + 10_000) },
-        {
-          attempts: { worker: process.pid, startedAt: new Date() },
-          history: entry("running"),
-        },
-      ),
-    end: async (id) =>
-      move(
-        id,
-        "running",
-        { state: "succeeded", result: null, endedAt: new Date(), leaseUntil: null, expiresAt: new Date(Date.now() + 7 * 86_400_000) },
-        {
-          history: entry("succeeded"),
-        },
-      ),
+    async claim(id) {
+      const set = { state: "running", startedAt: new Date(), leaseUntil: new Date(Date.now() + 10_000) };
+      const push = { attempts: { worker: process.pid, startedAt: new Date() }, history: entry("running") };
+      // Its worker needs the record, so the claim brings it along.
+      check((await jobs.findOneAndUpdate({ _id: id, state: "queued" }, change(set, push))) !== null, id, "queued");
+    },
+    async end(id) {
+      const expiresAt = new Date(Date.now() + 7 * 86_400_000);
+      const set = { state: "succeeded", result: null, endedAt: new Date(), leaseUntil: null, expiresAt };
+      const { matchedCount } = await jobs.updateOne({ _id: id, state: "running" }, change(set, { history: entry("succeeded") }));
+      check(matchedCount === 1, id, "running");
+    },
     succeeded: async () => jobs.countDocuments({ state: "succeeded" }),
     close: async () => client.close(),
   };
+}
+
+const entry = (state: PlainJob["state"]): object => ({ at: new Date(), state });
+
+function change(set: object, push: object): object {
+  return { $set: { ...set, updatedAt: new Date() }, $inc: { version: 1 }, $push: push };
+}
+
+function check(done: boolean, id: string, from: PlainJob["state"]): void {
+  if (!done) throw new BenchError("wrong-result", `plain job ${id} is not ${from}`);
 }
 
 function newPlainJob(id: string, project: string): PlainJob {
