@@ -1,4 +1,4 @@
-// `npm run bench exec`, `npm run bench queue`: packages/bench/README.md says what is measured.
+// `npm run bench exec`, `npm run bench queue`, `npm run bench backlog`: packages/bench/README.md says what is measured.
 import { runBench } from "../../packages/bench/src/index.ts";
 
 const stop = new AbortController();
