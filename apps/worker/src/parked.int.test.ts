@@ -36,6 +36,18 @@ async function openScene(config: Partial<EngineConfig>) {
   };
 }
 
+describe("a job that was taken to be the first in line", () => {
+  it("does not run before one that was accepted earlier, which is brought to a worker instead", async () => {
+    await using scene = await openScene({ sweepMs: 60_000 });
+    const other = parseRequest("exec", { owner: { project: "other" }, params: { command: "x" } });
+    const [first, second] = [await scene.store.jobs.insert("first", other), await scene.store.jobs.insert("second", other)];
+    await scene.line.dispatch(second.job, false);
+    await expect.poll(async () => (await scene.store.jobs.get("first"))!.state, { timeout: 10_000 }).toBe("running");
+    expect((await scene.store.jobs.get("second"))!.state).toBe("queued");
+    for (const { job } of [second, first]) await scene.line.cancel(job._id, "enough");
+  });
+});
+
 describe("a job that ended without a worker", () => {
   it("does not stay in BullMQ though it was cancelled before it was put aside", async () => {
     await using scene = await openScene({ sweepMs: 60_000 });

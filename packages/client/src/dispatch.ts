@@ -43,7 +43,7 @@ export function createLine(store: Pick<Store, "jobs" | "input">, dispatcher: Dis
     /** Hands an accepted job to BullMQ; `behind` others or not is only a guess at whether it is worth a worker's look now. */
     async dispatch(job: JobDocument, behind: boolean): Promise<void> {
       await lagging(job._id, async () => {
-        if (!behind || cancelsPending(job)) return dispatcher.add(dispatchOf(job), !behind);
+        if (!behind || cancelsPending(job)) return dispatcher.add(dispatchOf(job)); // not as free: nobody has looked since it was inserted
         if ((await store.jobs.turn(job.podKey, job._id)).mayRun) await dispatcher.add(dispatchOf(job), true);
       });
     },
