@@ -46,7 +46,7 @@ export const lateInsert: Inject = async (field, { n, roll }) => {
       const first = await insert(field, store, `late${n}a`, project, roll, id, async () => {
         const second = await insert(field, store, `late${n}b`, project, roll + 1);
         const job = await store.jobs.get(second.id);
-        if (job !== null) await line.dispatch(job, false);
+        if (job !== null) await line.dispatch(job, true);
         const ran = await isRunning(store, second.id);
         // Everybody sees it from here on; before that its enqueue has not returned.
         hidden.clear();
@@ -54,7 +54,7 @@ export const lateInsert: Inject = async (field, { n, roll }) => {
         return { met: ran && seen ? second.id : null, accepted: seen };
       });
       const job = await store.jobs.get(id);
-      if (job !== null) await line.dispatch(job, false);
+      if (job !== null) await line.dispatch(job, true);
       return first.met === null ? null : { what: `job ${id} became visible when ${first.met} behind it ran already` };
     } finally {
       await fleet.hide([]);
