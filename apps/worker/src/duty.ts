@@ -1,10 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Store } from "@podq/store";
 import type { Logger } from "pino";
 
 /** Options of {@link startDuty}. `duty` is its name, in the lease as in the log; `everyMs` lies between two turns of whoever has it. */
 export type DutyOptions = { duty: string; leases: Store["leases"]; worker: string; everyMs: number; log: Logger };
 
-/** Work that one worker at a time does, by a lease in MongoDB: it may fail, and is done again at the next turn. `stop` resolves when none is under way. */
+// A turn that begins with Redis or MongoDB away goes from one wait to the next; another worker makes up for it.
+const stopWithinMs = 3_000;
+
+/** Work that one worker at a time does, by a lease in MongoDB: it may fail, and is done again at the next turn. `stop` resolves when none is under way, or does not end in three seconds. */
 export function startDuty(
   { duty, leases, worker, everyMs, log }: DutyOptions,
   work: (stop: AbortSignal) => Promise<void>,
@@ -27,7 +31,10 @@ export function startDuty(
     async stop() {
       stop.abort();
       clearInterval(timer);
-      await running;
+      if (running === undefined) return;
+      const late = new AbortController();
+      await Promise.race([running, delay(stopWithinMs, undefined, { signal: late.signal }).catch(() => undefined)]);
+      late.abort();
     },
   };
 }

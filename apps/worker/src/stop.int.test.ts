@@ -40,7 +40,7 @@ async function busyWorker() {
   const engine = await startEngine(settings, store, () => forAllKinds(untilDetached), pino({ level: "silent" }));
   const job = await bench.podq.pod({ project: randomBytes(3).toString("hex") }).exec("x");
   await expect.poll(async () => (await job.status()).state, { timeout: 15_000 }).toBe("running");
-  return { engine, job, mongo: mongo.relay, redis: redis.relay };
+  return { engine, store, job, mongo: mongo.relay, redis: redis.relay };
 }
 
 // As after a long sleep of the machine, or where a firewall drops what was silent for too long: no end of a connection is told.
@@ -50,12 +50,15 @@ describe("a worker whose connections were forgotten on the way", () => {
     ["to Redis", ["redis"]],
     ["to both", ["mongo", "redis"]],
   ] as const)("%s hands over its job, and stops within the grace time", { timeout: 90_000 }, async (_where, which) => {
-    const { engine, job, ...relays } = await busyWorker();
+    const { engine, store, job, ...relays } = await busyWorker();
     for (const one of which) expect(relays[one].forget()).toBeGreaterThan(0);
     const graceMs = 30_000;
     const late = AbortSignal.timeout(graceMs);
     const how = await Promise.race([
-      engine.stop().then(() => "stopped"),
+      engine
+        .stop()
+        .then(store.close)
+        .then(() => "stopped"),
       new Promise((resolve) => late.addEventListener("abort", () => resolve("late"))),
     ]);
     expect(how).toBe("stopped");
