@@ -22,7 +22,7 @@ async function relayTo(url: string): Promise<{ relay: Relay; url: string }> {
 }
 
 const untilDetached: Handler = async ({ hold }) => {
-  await new Promise((resolve) => hold.detach.addEventListener("abort", resolve, { once: true }));
+  if (!hold.detach.aborted) await new Promise((resolve) => hold.detach.addEventListener("abort", resolve, { once: true }));
   return { kind: "release", why: "the worker is shutting down" };
 };
 
