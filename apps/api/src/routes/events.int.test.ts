@@ -62,3 +62,16 @@ it("the events of a job come with its record, and its place in line while it wai
   expect(events[0]).toMatchObject({ event: "snapshot", data: { id: second, state: "queued", position: 1 } });
   expect(events.at(-1)).toMatchObject({ id: 3, event: "change", data: { state: "succeeded", record: { id: second, state: "succeeded" } } });
 });
+
+it("who has seen all so far is answered at once, before there is anything new", async () => {
+  await using scene = await openScene();
+  const { body } = await scene.ask("POST", "/v1/pods/project/p1/exec", { body: { command: "x" } });
+  const stop = new AbortController();
+  const headers = { "last-event-id": "1" };
+  const { status } = await fetch(`${scene.url}/v1/jobs/${String(body.id)}/events`, {
+    headers,
+    signal: AbortSignal.any([stop.signal, AbortSignal.timeout(10_000)]),
+  });
+  expect(status).toBe(200);
+  stop.abort();
+});

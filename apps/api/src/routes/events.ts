@@ -87,6 +87,7 @@ async function* follow(
 ): AsyncGenerator<string> {
   let seen = last;
   try {
+    if (seen !== undefined) yield ": here\n\n"; // the head goes with it, so that a reader knows that he is connected
     for (;;) {
       const { version, history, show, over } = await read();
       const missed = history.filter((change) => change.version > (seen ?? version));
