@@ -29,10 +29,20 @@ outputSchema.index({ expiresAt: 1 }, { name: "ttl", expireAfterSeconds: 0 });
 /** 7 days of deadline and 24 h of running, with room. */
 export const longestJobMs: number = 9 * 86_400_000;
 
+const piecesAtOnce = 1_024;
+
 /** The output chunks: what commands wrote, in order, readable from any offset. */
 export type OutputStore = ReturnType<typeof createOutputStore>;
 
 export function createOutputStore(model: Model<OutputDocument>, options: { retentionMs: number }) {
+  // Where the last piece begins that begins before `end`, and the first in any case: found in the index alone. Without such a
+  // bound the server sends as many pieces at a time as 16 MB hold, for each reader, however few of them he takes.
+  const lastWithin = async (job: string, run: number, stream: Stream, begin: number, end: number): Promise<number> => {
+    const within = { job, run, stream, offset: { $gte: begin } };
+    const found = await model.find(within, { _id: 0, offset: 1 }).sort({ offset: 1 }).limit(piecesAtOnce).lean<{ offset: number }[]>();
+    return found.findLast(({ offset }, n) => n === 0 || offset < end)?.offset ?? begin;
+  };
+
   return {
     /** Stores pieces, each of which begins where its stream's last one ended. False: one of them is there already. */
     async append(job: string, run: number, pieces: readonly Chunk[]): Promise<boolean> {
@@ -54,6 +64,7 @@ export function createOutputStore(model: Model<OutputDocument>, options: { reten
 
     /** The stored pieces of a stream from a byte offset on, in order, about `maxBytes` of them; the first is cut to the offset. */
     async read(job: string, run: number, stream: Stream, offset: number, maxBytes: number): Promise<Chunk[]> {
+      if (offset === Number.POSITIVE_INFINITY) return []; // whoever does not want this stream
       const holds =
         offset === 0
           ? null
@@ -61,8 +72,10 @@ export function createOutputStore(model: Model<OutputDocument>, options: { reten
               .findOne({ job, run, stream, offset: { $lte: offset } }, { offset: 1 })
               .sort({ offset: -1 })
               .lean<OutputDocument>();
+      const begins = holds?.offset ?? offset;
+      const ends = Number.isFinite(maxBytes) ? await lastWithin(job, run, stream, begins, offset + maxBytes) : begins + maxBytes;
       const cursor = model
-        .find({ job, run, stream, offset: { $gte: holds?.offset ?? offset } }, { offset: 1, data: 1 })
+        .find({ job, run, stream, offset: { $gte: begins, $lte: ends } }, { offset: 1, data: 1 })
         .sort({ offset: 1 })
         .lean<OutputDocument>()
         .cursor();
