@@ -4,6 +4,8 @@ import { BenchError } from "./errors.ts";
 /** A process of the bench's own. It ends itself when the bench is gone, since its message channel closes then. */
 export type Child = {
   pid: number;
+  /** Sends it something more than its settings. */
+  tell: (message: object) => void;
   /** Ends it in an orderly way, by force after a while. */
   stop: () => Promise<void>;
   /** Rejects when it ends. */
@@ -25,6 +27,7 @@ export async function startChild(file: URL, settings: object, heard: (message: n
   await Promise.race([ready.promise, failed.promise]);
   return {
     pid: child.pid!,
+    tell: (message) => void child.send(message),
     failed: failed.promise,
     async stop() {
       const timer = setTimeout(() => child.kill("SIGKILL"), STOP_MS);

@@ -2,9 +2,9 @@ import { parseArgs } from "node:util";
 import { BenchError } from "./errors.ts";
 
 /** What is to be measured: `quick` is a small version that shows that the bench works, not how fast podq is. */
-export type BenchCommand = { what: "exec" | "queue" | "backlog"; cluster: "embedded" | "real"; quick: boolean };
+export type BenchCommand = { what: "exec" | "queue" | "backlog" | "subscribers" | "output"; cluster: "embedded" | "real"; quick: boolean };
 
-const usage = "usage: bench exec [--cluster embedded|real] [--quick]   or   bench queue|backlog [--quick]";
+const usage = "usage: bench exec [--cluster embedded|real] [--quick]   or   bench queue|backlog|subscribers|output [--quick]";
 
 /** Reads the command line. Throws BenchError `bad-argument`. */
 export function parseCommand(argv: readonly string[]): BenchCommand {
@@ -16,10 +16,13 @@ export function parseCommand(argv: readonly string[]): BenchCommand {
     });
     const [what, ...more] = positionals;
     const { cluster, quick } = values;
-    if (more.length > 0 || (what !== "exec" && what !== "queue" && what !== "backlog") || (cluster !== "embedded" && cluster !== "real"))
-      throw new Error("no such bench");
+    if (more.length > 0 || !isBench(what) || (cluster !== "embedded" && cluster !== "real")) throw new Error("no such bench");
     return { what, cluster, quick };
   } catch (error) {
     throw new BenchError("bad-argument", `${error instanceof Error ? error.message : String(error)}\n${usage}`, { cause: error });
   }
+}
+
+function isBench(what: string | undefined): what is BenchCommand["what"] {
+  return what !== undefined && ["exec", "queue", "backlog", "subscribers", "output"].includes(what);
 }

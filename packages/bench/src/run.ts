@@ -3,6 +3,8 @@ import { parseCommand } from "./command.ts";
 import { chooseCluster } from "./config.ts";
 import { BenchError } from "./errors.ts";
 import { benchExec, fullExecPlan, quickExecPlan } from "./exec/bench.ts";
+import { benchSubscribers, fullSubscribersPlan, quickSubscribersPlan } from "./subscribers/bench.ts";
+import { benchOutput, fullOutputPlan, quickOutputPlan } from "./output/bench.ts";
 import { benchQueue, fullQueuePlan, quickQueuePlan } from "./queue/bench.ts";
 
 /** Runs a bench as the command line says: the table goes to stdout, progress to stderr. Resolves with the exit code. */
@@ -15,6 +17,8 @@ export async function runBench(argv: readonly string[], stop: AbortSignal): Prom
     const benches = {
       exec: async () => benchExec(quick ? quickExecPlan : fullExecPlan, say, stop),
       queue: async () => benchQueue(quick ? quickQueuePlan : fullQueuePlan, say, stop),
+      subscribers: async () => benchSubscribers(quick ? quickSubscribersPlan : fullSubscribersPlan, say, stop),
+      output: async () => benchOutput(quick ? quickOutputPlan : fullOutputPlan, say, stop),
       backlog: async () => benchBacklog(quick ? quickBacklogPlan : fullBacklogPlan, say, stop),
     };
     const { table } = await benches[what]();

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
 import { startMongo, startRedis } from "@podq/devstack";
 import { connect, type Podq } from "@podq/client";
@@ -9,6 +8,7 @@ import { startChild, type Child } from "../child.ts";
 import { BenchError } from "../errors.ts";
 import { verdict } from "../goal.ts";
 import { markdownTable } from "../markdown.ts";
+import { residentMb } from "../memory.ts";
 import { figure, median, quantile } from "../stats.ts";
 import type { BacklogStart, BacklogWorkerSettings } from "./worker-child.ts";
 
@@ -159,10 +159,6 @@ async function openScene({ workers, pods }: BacklogPlan, undo: (() => Promise<un
       };
     },
   };
-}
-
-function residentMb(pid: number): number {
-  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]) / 1e3;
 }
 
 async function until(what: string, ask: () => Promise<boolean>): Promise<void> {
