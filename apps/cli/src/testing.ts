@@ -87,7 +87,11 @@ export async function setScene(): Promise<Scene> {
     installation,
     small: { memory: "64Mi", cpu: "200m", memoryRequests: "10Mi", cpuRequests: "5m" },
     cli: async (args, extra, stdin = "") => finish(node([main, ...args], extra), stdin),
-    start: (args, extra) => node([main, ...args], extra),
+    start(args, extra) {
+      const started = node([main, ...args], extra);
+      servers.push(started); // should the test fail before it has ended it
+      return started;
+    },
     service: async (code) => finish(node(["--input-type=module-typescript", "-e", code]), ""),
     startService: (code) => node(["--input-type=module-typescript", "-e", code]),
     async startWorker(extra) {
