@@ -45,6 +45,12 @@ it("a callback is a token's or a job's, its key is told with the master key, and
   expect(made.stderr).toBe(`podq: webhooks of its jobs are signed with ${key}`);
   expect((await run(["webhook", "key"])).stdout).not.toBe(key);
 
+  for (const verb of ["create", "delete", "stop", "start", "restart"]) {
+    const asked = await run([verb, "--project", "other", "--callback-url", `https://hooks.example/${verb}`, "--detach"]);
+    const job = await store.jobs.get(asked.stdout.trim());
+    expect([asked.stderr, job?.kind, job?.callback?.url]).toEqual(["", verb, `https://hooks.example/${verb}`]);
+  }
+
   const { stdout } = await run(["exec", "--project", "p", "--callback-url", "https://hooks.example/x", "--detach", "--", "true"]);
   const id = stdout.trim();
   expect((await run(["status", id])).stdout).toContain("callback  waiting, https://hooks.example/x\n");

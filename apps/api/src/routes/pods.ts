@@ -109,7 +109,10 @@ export function addPodRoutes(app: App, context: Context): void {
         async (request, reply) => {
           const { owner, name } = addressOf(request.params);
           demandRun(request.caller, owner);
-          const job = await podHandle(context, { ...owner, name })[verb]({ ...defined(request.body), ...keyed(request.headers) });
+          const job = await podHandle({ ...context, by: request.caller }, { ...owner, name })[verb]({
+            ...defined(request.body),
+            ...keyed(request.headers),
+          });
           return (await accept(reply, job.id)) as never;
         },
       );

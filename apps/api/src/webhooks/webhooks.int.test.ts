@@ -133,6 +133,26 @@ describe("a job's end", () => {
     }
   });
 
+  it("is told where the token says, whatever kind of job it was", async () => {
+    await using scene = await openScene(settings);
+    await using receiver = await startReceiver();
+    const { text: token, token: of } = await scene.store.tokens.create({ label: "t", scope: "run", owners: [], callbackUrl: receiver.url });
+    const pod = "/v1/pods/project/p1";
+    const asked = [
+      await scene.ask("POST", "/v1/pods", { token, body: { owner: { project: "p1" } } }),
+      await exec(scene, {}, token),
+      await exec(scene, { stdin: { stream: true } }, token),
+      ...(await Promise.all(["stop", "start", "restart"].map(async (verb) => scene.ask("POST", `${pod}/${verb}`, { token, body: {} })))),
+      await scene.ask("DELETE", pod, { token }),
+    ];
+    for (const { status, body } of asked)
+      expect([body.kind, status, (await scene.store.jobs.get(String(body.id)))?.callback]).toEqual([
+        body.kind,
+        202,
+        expect.objectContaining({ url: receiver.url, token: of._id }),
+      ]);
+  });
+
   it("is told again until it is answered with 2xx, under one delivery id, and each try is kept", async () => {
     await using scene = await quietScene();
     await using receiver = await startReceiver(500, 302);

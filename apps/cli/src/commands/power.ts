@@ -3,7 +3,7 @@ import { addressOf, finish, wholeNumber, withOwner, withPodq, type CliContext, t
 import { json, podLines, write } from "../output.ts";
 import { given } from "./create.ts";
 
-type Options = OwnerOptions & { timeoutMs?: number; idempotencyKey?: string; detach?: boolean; json?: boolean };
+type Options = OwnerOptions & { timeoutMs?: number; idempotencyKey?: string; callbackUrl?: string; detach?: boolean; json?: boolean };
 
 const verbs = [
   ["stop", "end all that runs in an owner's pod; its record, volume and service stay"],
@@ -17,11 +17,13 @@ export function addPower(program: Command, context: CliContext): void {
     withOwner(program.command(verb).description(description))
       .option("--timeout-ms <ms>", "time for it (default 300000)", wholeNumber)
       .option("--idempotency-key <key>", "the same key with the same request is the first job again")
+      .option("--callback-url <url>", "where podq's API tells of the job's end")
       .option("--detach", "print the job's id and do not wait")
       .option("--json", "print JSON")
       .action(async (options: Options) => {
         const address = addressOf(options);
-        const request = given({ timeoutMs: options.timeoutMs, idempotencyKey: options.idempotencyKey });
+        const { timeoutMs, idempotencyKey, callbackUrl } = options;
+        const request = given({ timeoutMs, idempotencyKey, callbackUrl });
         await withPodq(async (podq) =>
           finish<"stop" | "start" | "restart">(context, await podq.pod(address)[verb](request), options, podLines),
         );
