@@ -32,7 +32,7 @@ export type Executor = {
 };
 
 // A job is announced while its insert is under way, so its record may be milliseconds from being there: that is waited for as it is.
-const insertsTakeMs = [5, 15, 50];
+const insertsTakeMs = [1, 2, 4, 8, 16, 32];
 
 // Or its producer has died, or lost MongoDB: it gives up after 15 s, and these waits come to 25 s.
 const waitsForRecord = 9;
