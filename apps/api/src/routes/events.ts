@@ -9,7 +9,8 @@ import type { createFollowers, Follower } from "../followers.ts";
 import { ApiError } from "../problem.ts";
 import { addressOf, anyProblem, jobParams, namedPodParams, podParams } from "../schemas.ts";
 import type { App } from "../server.ts";
-import { closed, jobOf } from "./jobs.ts";
+import { allowedSignal } from "./gone.ts";
+import { jobOf } from "./jobs.ts";
 
 const pingMs = 15_000;
 
@@ -38,6 +39,7 @@ export function addEventRoutes(app: App, context: Context, followers: ReturnType
     { schema: { summary: "Follow a job to its end", params: jobParams, headers, response } },
     async (request, reply) => {
       const { id } = request.params;
+      const gone = allowedSignal(store, request, reply);
       const seen = lastSeen(request.headers);
       const first = await jobOf(context, request.caller, id);
       if (isTerminal(first.state) && seen !== undefined && seen >= first.version) return reply.code(204).send(null) as never;
@@ -47,7 +49,10 @@ export function addEventRoutes(app: App, context: Context, followers: ReturnType
         const show = async () => toJobStatus(job, state === "queued" ? await store.jobs.ahead(job) : null);
         return { version, history, show, over: isTerminal(state) };
       };
-      return answer(reply, follow(await followers.jobs.follow(id), read, seen, closed(reply))) as never;
+      return answer(
+        reply,
+        follow(async () => followers.jobs.follow(id), read, seen, gone),
+      ) as never;
     },
   );
 
@@ -58,13 +63,17 @@ export function addEventRoutes(app: App, context: Context, followers: ReturnType
     app.get(path, { schema: { summary: "Follow a pod", params, headers, response } }, async (request, reply) => {
       const { owner, key } = addressOf(request.params);
       demandOwner(request.caller, owner);
+      const gone = allowedSignal(store, request, reply);
       const read = async (): Promise<Followed> => {
         const pod = await store.pods.get(key);
         if (pod === null) throw new ApiError("not-found", `there is no pod ${key}`);
         return { version: pod.version, history: pod.history, show: () => toPodRecord(pod), over: false };
       };
       await read();
-      return answer(reply, follow(await followers.pods.follow(key), read, lastSeen(request.headers), closed(reply))) as never;
+      return answer(
+        reply,
+        follow(async () => followers.pods.follow(key), read, lastSeen(request.headers), gone),
+      ) as never;
     });
 }
 
@@ -78,17 +87,20 @@ function lastSeen(headers: { "last-event-id"?: string | undefined }): number | u
   return text === undefined ? undefined : Number(text);
 }
 
-// What is missing is told as it happened, as far as the history goes back; else a snapshot comes first.
+// What is missing is told as it happened, as far as the history goes back; else a snapshot comes first. It begins to follow by itself,
+// since what never starts, for a caller who has gone, does not get to its end either.
 async function* follow(
-  follower: Follower,
+  begin: () => Promise<Follower>,
   read: () => Promise<Followed>,
   last: number | undefined,
   gone: AbortSignal,
 ): AsyncGenerator<string> {
   let seen = last;
+  const follower = await begin();
   try {
     if (seen !== undefined) yield ": here\n\n"; // the head goes with it, so that a reader knows that he is connected
     for (;;) {
+      gone.throwIfAborted();
       const { version, history, show, over } = await read();
       const missed = history.filter((change) => change.version > (seen ?? version));
       const oldest = history[0]?.version ?? version;

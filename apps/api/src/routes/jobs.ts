@@ -2,13 +2,13 @@ import { jobHandle, toJobStatus, type Context } from "@podq/client/handles";
 import { isTerminal, jobStates, jobWire, jobWithResultWire, requestBodies, signalAnswers, signalNames, stdinBytes } from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Readable } from "node:stream";
-import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { demandScope, reaches, type Caller } from "../access.ts";
 import type { createFollowers } from "../followers.ts";
 import { ApiError } from "../problem.ts";
 import { anyProblem, cursorOf, jobParams, ownerFilter, page, positionOf, writeProblem } from "../schemas.ts";
 import type { App } from "../server.ts";
+import { goneSignal } from "./gone.ts";
 import { ownersOf } from "./pods.ts";
 
 const listed = z.object({ items: z.array(jobWire), next: z.string().nullable() });
@@ -75,10 +75,11 @@ export function addJobRoutes(app: App, context: Context, followers: ReturnType<t
     },
     async (request, reply) => {
       const { id } = request.params;
+      const gone = goneSignal(reply);
       let job = await jobOf(context, request.caller, id);
       const { wait } = request.query;
       if (wait !== undefined && !isTerminal(job.state)) {
-        const over = AbortSignal.any([AbortSignal.timeout(wait), closed(reply)]);
+        const over = AbortSignal.any([AbortSignal.timeout(wait), gone]);
         const follower = await followers.jobs.follow(id);
         try {
           for (job = await jobOf(context, request.caller, id); !isTerminal(job.state); job = await jobOf(context, request.caller, id))
@@ -173,11 +174,4 @@ export function addJobRoutes(app: App, context: Context, followers: ReturnType<t
       return { answer: await jobHandle(context, id).signal(request.body.signal) };
     },
   );
-}
-
-/** Aborts when the caller has gone, or has his answer. */
-export function closed({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  raw.once("close", () => gone.abort(new Error("the caller has gone")));
-  return gone.signal;
 }

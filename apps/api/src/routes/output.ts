@@ -4,7 +4,8 @@ import { inQuery } from "@podq/jobs";
 import { z } from "zod";
 import { anyProblem, jobParams } from "../schemas.ts";
 import type { App } from "../server.ts";
-import { closed, jobOf } from "./jobs.ts";
+import { allowedSignal } from "./gone.ts";
+import { jobOf } from "./jobs.ts";
 
 const offset = inQuery(z.int().min(0)).default(0);
 const flag = z
@@ -32,8 +33,8 @@ export function addOutputRoutes(app: App, context: Context): void {
     { schema: { summary: "What an exec's command wrote", params: jobParams, querystring: query, response: { 200: ok, ...anyProblem } } },
     async (request, reply) => {
       const { stream, from, stdout, stderr, follow } = request.query;
+      const signal = allowedSignal(context.store, request, reply);
       const { _id: id } = await jobOf(context, request.caller, request.params.id);
-      const signal = closed(reply);
       // The stream that was not asked for is begun beyond its end.
       const begin = stream === undefined ? { stdout, stderr } : { stdout: Infinity, stderr: Infinity, [stream]: from };
       const pieces = jobHandle(context, id).output({ from: begin, follow, signal });
