@@ -24,6 +24,7 @@ it("the dashboard shows the queue without secrets, leads to output, loads nothin
   const params = { command: ["login", "--password", "s3cret"], env: { PASSWORD: "s3cret" }, stdin: "s3cret" };
   const plain = await queue.add("exec", { owner: { project: "p" }, params });
   await queue.add("exec", "s3cret");
+  await queue.upsertJobScheduler("nightly", { every: 3_600_000 }, { name: "exec", data: { owner: { project: "p" }, params } });
   const exec = await scene.ask("POST", "/v1/pods/project/p/exec", { token, body: params });
   const { body } = await scene.ask("GET", `${path}?activeQueue=podq&status=latest`, { token });
   const text = JSON.stringify(body);
@@ -32,6 +33,10 @@ it("the dashboard shows the queue without secrets, leads to output, loads nothin
   for (const id of [`${plain.id}-${plain.timestamp}`, String(exec.body.id)]) expect(text).toContain(`"href":"/ui/jobs/${id}"`);
   const one = await scene.ask("GET", `${path}/podq/${plain.id}`, { token });
   expect([one.status, JSON.stringify(one.body)]).toEqual([200, expect.not.stringContaining("s3cret")]);
+  const schedulers = await scene.ask("GET", "/admin/queues/api/job-schedulers", { token });
+  const told = JSON.stringify(schedulers.body);
+  for (const shown of ['"id":"nightly"', '"env":["PASSWORD"]']) expect(told).toContain(shown);
+  expect(told).not.toContain("s3cret");
   const page = await fetch(`${scene.url}/admin/queues`, { headers: { authorization: `Bearer ${token}` } });
   const html = await page.text();
   expect([page.status, html]).toEqual([200, expect.stringContaining("<html")]);

@@ -10,6 +10,14 @@ import { dashboardPolicy } from "./headers.ts";
 
 const dashboardPath = "/admin/queues";
 
+// What formats the data of jobs is not asked for that of schedulers.
+class Board extends BullMQAdapter {
+  override async getJobSchedulers(): ReturnType<BullMQAdapter["getJobSchedulers"]> {
+    const all = await super.getJobSchedulers();
+    return all.map(({ template, ...rest }) => ({ ...rest, ...(template && { template: { data: withoutSecrets(template.data) } }) }));
+  }
+}
+
 /** bull-board, for those who administer all of podq, and to look only. */
 export async function addDashboard(
   app: App,
@@ -17,7 +25,7 @@ export async function addDashboard(
   problemOf: (error: Error) => Problem,
 ): Promise<void> {
   const adapter = new FastifyAdapter();
-  const shown = new BullMQAdapter(queue, {
+  const shown = new Board(queue, {
     readOnlyMode: true,
     description: "What is to be done next. A job's output and its record are behind its link.",
     externalJobUrl: (job) => ({ displayText: "Output", href: `/ui/jobs/${encodeURIComponent(jobIdOf(job))}` }),
