@@ -7,10 +7,12 @@ import { ApiError } from "./problem.ts";
 export type Caller = { token: string | null; scope: Scope; owners: readonly string[] | null; callbackUrl: string | null };
 
 /** What of a request tells who asks. */
-type Asking = Pick<FastifyRequest, "headers" | "method" | "cookies"> & { socket: { remoteAddress?: string | undefined } };
+type Asking = Pick<FastifyRequest, "headers" | "method" | "cookies" | "protocol"> & { socket: { remoteAddress?: string | undefined } };
 
-/** The cookie of a browser's session. */
-export const sessionCookie = "podq_session";
+/** The cookie of a browser's session. The prefix is one that a browser takes by https only, and from this very name only. */
+export function sessionCookie({ protocol }: Pick<FastifyRequest, "protocol">): string {
+  return protocol === "https" ? "__Host-podq_session" : "podq_session";
+}
 
 const everybody: Caller = { token: null, scope: "admin", owners: null, callbackUrl: null };
 const ranks: Record<Scope, number> = { read: 0, run: 1, admin: 2 };
@@ -29,7 +31,7 @@ export async function identify({ tokens, sessions }: Pick<Store, "tokens" | "ses
     if (token !== null) return callerOf(token);
     throw new ApiError("unauthorized", "there is no such token, or it was revoked; podq token ls shows them");
   }
-  const cookie = asking.cookies[sessionCookie];
+  const cookie = asking.cookies[sessionCookie(asking)];
   const id = cookie === undefined ? null : await sessions.find(cookie);
   const token = id === null ? null : await tokens.get(id);
   if (token !== null) {

@@ -2,16 +2,18 @@ import { ask } from "./api.js";
 import { html, nothing } from "./lit-html.js";
 import { draw, keepShowing, title } from "./page.js";
 import { age, labels, pill, podLink, table } from "./parts.js";
-import { filled, webAddress } from "./words.js";
+import { filled, hearsSession, webAddress } from "./words.js";
 
 const statuses = ["created", "running", "stopped", "error", "deleting", "deleted"];
 
-/** A link to what a pod serves. @param {any} pod */
+/** A link to what a pod serves; its address alone where following it would give the session away. @param {any} pod */
 export function accessLink({ service: { accessUrl } }) {
   const address = webAddress(accessUrl);
-  return address === null
-    ? html`<span class="none">–</span>`
-    : html`<a class="out" href=${address} target="_blank" rel="noopener noreferrer">${address.replace(/^https?:\/\//, "")}</a>`;
+  if (address === null) return html`<span class="none">–</span>`;
+  const shown = address.replace(/^https?:\/\//, "");
+  return hearsSession(address, location.hostname)
+    ? html`<span class="out">${shown}</span> <span class="hint">No link: under the name of this page, it would be sent your session</span>`
+    : html`<a class="out" href=${address} target="_blank" rel="noopener noreferrer">${shown}</a>`;
 }
 
 /** The pods that the one who asks may see. @param {import("./api.js").Me} me */

@@ -44,6 +44,14 @@ export function webAddress(text) {
   return text !== null && /^https?:$/.test(URL.canParse(text) ? new URL(text).protocol : "") ? text : null;
 }
 
+/**
+ * Whether whoever serves an address hears the session of the pages that are under this name: a browser sends a cookie to every port of it.
+ * @param {string} address @param {string} own @returns {boolean}
+ */
+export function hearsSession(address, own) {
+  return new URL(address).hostname === own;
+}
+
 /** What was filled in of a form's fields, as a query; labels are given as they are. @param {URLSearchParams} given @returns {string} */
 export function filled(given) {
   const kept = new URLSearchParams([...given].filter(([, value]) => value.trim() !== "").map(([key, value]) => [key, value.trim()]));

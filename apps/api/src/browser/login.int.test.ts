@@ -88,7 +88,20 @@ describe("a browser's session", () => {
 
   it("is for https alone where a proxy that is believed says so", async () => {
     await using believing = await openScene({ PODQ_API_PROXIES: "127.0.0.0/8" });
-    expect(await proxied(believing)).toMatch(/; HttpOnly; Secure; SameSite=Strict$/);
+    const cookie = await proxied(believing);
+    expect(cookie).toMatch(/^__Host-podq_session=.*; Path=\/; HttpOnly; Secure; SameSite=Strict$/); // a name that no plain page can set
+    const [session = ""] = cookie.split(";");
+    const status = async (headers: Record<string, string>): Promise<number> =>
+      (await send(believing, "GET", "/v1/pods", { headers })).status;
+    const https = { "x-forwarded-proto": "https" };
+    expect(await status({ ...https, cookie: session })).toBe(200);
+    expect(await status({ ...https, cookie: session.replace("__Host-", "") })).toBe(401);
+    const left = await send(believing, "POST", "/logout", {
+      headers: { ...https, cookie: session, "sec-fetch-site": "same-origin" },
+      form: {},
+    });
+    expect(left.headers.getSetCookie()[0]).toContain("__Host-podq_session=; ");
+    expect(await status({ ...https, cookie: session })).toBe(401);
     await using wary = await openScene({ PODQ_API_PROXIES: "10.0.0.0/8" });
     expect(await proxied(wary)).not.toContain("Secure");
   });

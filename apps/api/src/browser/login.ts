@@ -51,14 +51,14 @@ export async function addLogin(app: App, { tokens, sessions }: Pick<Store, "toke
       if (token === null) return show(reply, 401, to, "There is no such token, or it was revoked.");
       request.caller = callerOf(token);
       const session = await sessions.begin(token._id, sessionMs);
-      reply.setCookie(sessionCookie, session, { ...cookie(request), maxAge: Math.floor(sessionMs / 1_000) });
+      reply.setCookie(sessionCookie(request), session, { ...cookie(request), maxAge: Math.floor(sessionMs / 1_000) });
       return reply.redirect(to, 303);
     });
 
     scope.post("/logout", { schema: { hide: true } }, async (request, reply) => {
-      const session = request.cookies[sessionCookie];
+      const session = request.cookies[sessionCookie(request)];
       if (session !== undefined) await sessions.end(session);
-      return reply.clearCookie(sessionCookie, cookie(request)).redirect("/login", 303);
+      return reply.clearCookie(sessionCookie(request), cookie(request)).redirect("/login", 303);
     });
   });
 }

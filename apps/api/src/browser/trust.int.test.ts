@@ -42,6 +42,20 @@ it("markup in names, labels, errors and output is text, and an address that is a
   expect(wrong).toEqual([]);
 }, 120_000);
 
+it("a pod that is served under the name of the pages is no link, since its server would be sent the session", async () => {
+  await show.pod({ project: "near" }, { status: "running", url: show.scene.url.replace(/:\d+$/, ":31080") });
+  await show.pod({ project: "near" }, { name: "far", status: "running", url: "http://10.20.0.4:31081" });
+  const { page } = await show.open();
+  await show.signIn(page, "/ui?owner=project%2Fnear");
+  await page.getByRole("link", { name: "10.20.0.4:31081" }).waitFor();
+  expect(await page.getByText("127.0.0.1:31080").count()).toBe(1);
+  expect(await page.getByText("it would be sent your session").count()).toBe(1);
+  expect(await page.locator("[href*='31080']").count()).toBe(0);
+  await page.goto(`${show.scene.url}/ui/pods/project/near/default`);
+  await page.getByText("127.0.0.1:31080").waitFor();
+  expect(await page.locator("[href*='31080']").count()).toBe(0);
+}, 60_000);
+
 it("a script or a style in the page itself would not run", async () => {
   const { page } = await show.open();
   await show.signIn(page, "/ui");

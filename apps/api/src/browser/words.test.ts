@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { bytes, filled, lapse, ownerText, podPath, took, webAddress } from "../../assets/static/words.js";
+import { bytes, filled, hearsSession, lapse, ownerText, podPath, took, webAddress } from "../../assets/static/words.js";
 
 it.each([
   [-5, "0 s"],
@@ -35,6 +35,16 @@ it.each([
   ["", null],
   [null, null],
 ])("of the address %s a link is made to %s", (text, link) => expect(webAddress(text)).toBe(link));
+
+it.each([
+  ["http://podq.example:31000/", "podq.example", true],
+  ["https://PODQ.example", "podq.example", true],
+  ["http://[::1]:31000", "[::1]", true],
+  ["http://127.0.0.1:31000", "localhost", false],
+  ["http://pods.podq.example", "podq.example", false],
+])("whether %s hears the session of %s is %s, since a cookie goes by the name and not by the port", (address, own, hears) =>
+  expect(hearsSession(address, own)).toBe(hears),
+);
 
 it("a pod's page is at its owner and name, whatever letters they have", () => {
   expect(ownerText({ conversation: "c" })).toBe("conversation/c");
