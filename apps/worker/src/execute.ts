@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { isTerminal } from "@podq/jobs";
 import { cancelsPending, type Line } from "@podq/client/line";
+import { KubeError } from "@podq/kube";
 import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
 import type { JobDocument, LineEntry, PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
@@ -95,6 +96,7 @@ async function attempt(executor: Executor, job: JobDocument, hold: Hold, log: Lo
     const aimed = await executor.aim.correct(job, pod);
     return aimed === null ? { kind: "fenced" } : await executor.handlers[job.kind]({ job: aimed, pod, hold, log });
   } catch (error) {
+    if (error instanceof KubeError && error.code === "superseded") return { kind: "fenced" };
     if (hold.detach.aborted) return { kind: "release", why: reasonOf(hold.detach) };
     if (hold.cancel.aborted) return ended("cancelled", { code: "cancelled", message: reasonOf(hold.cancel) });
     const failure = failureOf(error);

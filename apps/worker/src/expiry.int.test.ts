@@ -3,6 +3,7 @@ import type { Expiry, JobDocument } from "@podq/store";
 import { podNames } from "@podq/kube";
 import { describe, expect, it } from "vitest";
 import type { Handler } from "./execute.ts";
+import { deleteHandler } from "./handlers/delete.ts";
 import { stopHandler } from "./handlers/power.ts";
 import type { Outcome } from "./outcome.ts";
 import { openBench, type Bench } from "./testing.ts";
@@ -41,12 +42,23 @@ describe("a pod that has lived for as long as it may", () => {
     await runningPod(bench, "old", { ttlAt: ago(1) });
     await Promise.all([bench.work(succeed, { sweepMs: 50 }), bench.work(succeed, { sweepMs: 50 })]);
     await expect.poll(async () => kindsOf(bench, "old"), { timeout: 10_000 }).toEqual(["delete succeeded"]);
-    expect((await jobsOf(bench, "old"))[0]).toMatchObject({ params: { cancelPending: true } });
+    expect((await jobsOf(bench, "old"))[0]).toMatchObject({ params: { cancelPending: true, ifOverdue: true } });
     // A look that died before it had noted its job, and comes again.
     const [pod] = await bench.store.expiry.overdue(9);
     expect(pod).toBeUndefined();
     await expect.poll(async () => (await bench.podq.pod({ project: "old" }).exec("x")).status(), { timeout: 10_000 }).toBeDefined();
     expect((await kindsOf(bench, "old")).filter((one) => one.startsWith("delete"))).toHaveLength(1);
+  });
+
+  it("is not deleted when it was given longer before the turn of the job that would", async () => {
+    await using bench = await openBench();
+    await runningPod(bench, "saved", { ttlAt: ago(1) });
+    const job = await bench.podq.pod({ project: "saved" }).delete({ ifOverdue: true });
+    await bench.podq.pod({ project: "saved" }).extend({ ttlMs: 600_000 });
+    const remove = deleteHandler(bench.store, {} as never, {} as never);
+    await bench.work(remove, { sweepMs: 60_000 });
+    await expect(job.result({ timeoutMs: 10_000 })).rejects.toMatchObject({ code: "cancelled" });
+    expect((await bench.podq.pod({ project: "saved" }).get())!.status).toBe("running");
   });
 
   it("lives on when it was given longer in time", async () => {

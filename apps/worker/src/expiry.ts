@@ -4,7 +4,7 @@ import { parseRequest, type JobRequest } from "@podq/jobs";
 import type { ExpiringPod, Store } from "@podq/store";
 import type { Logger } from "pino";
 import { startDuty } from "./duty.ts";
-import { idleAt } from "./idle.ts";
+import { idleAt } from "./due.ts";
 
 const atOnce = 100;
 
@@ -24,7 +24,7 @@ export function startExpiry({ store, line, worker, everyMs, log }: ExpiryOptions
   };
 
   const overdue = async (pod: ExpiringPod): Promise<void> => {
-    await end(pod, "delete", { cancelPending: true }, `podq:ttl:${pod.generation}:${pod.expiry.ttlAt!.toISOString()}`);
+    await end(pod, "delete", { cancelPending: true, ifOverdue: true }, `podq:ttl:${pod.generation}:${pod.expiry.ttlAt!.toISOString()}`);
     await store.expiry.fired(pod);
   };
 

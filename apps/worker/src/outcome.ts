@@ -84,7 +84,11 @@ export function failureOf(error: unknown): Failure {
   return { code: isUnreachable(error) ? "unavailable" : "internal", message };
 }
 
-// The one word of kube's that callers do not see: a create makes the next generation instead of waiting for a namespace to go.
-function codeOf(code: KubeCode): Code {
-  return code === "namespace-terminating" ? "namespace-stuck" : code;
+/**
+ * A code of kube's as callers see it. Three words they do not: a create makes the next generation instead of waiting for a namespace to
+ * go, what was modified is written again, and an attempt that is over says nothing.
+ */
+export function codeOf(code: KubeCode): Code {
+  if (code === "namespace-terminating") return "namespace-stuck";
+  return code === "modified" || code === "superseded" ? "internal" : code;
 }

@@ -79,10 +79,14 @@ const execParams = z
 /** Only if the pod is idle still when it is this job's turn; else the job ends as cancelled. */
 const ifIdle = z.boolean().optional();
 
+/** Only if the pod has lived for as long as it may still when it is this job's turn; else the job ends as cancelled. */
+const ifOverdue = z.boolean().optional();
+
 const deleteParams = z.strictObject({
   /** First cancel what runs and waits in this pod. */
   cancelPending: z.boolean().default(false),
   ifIdle,
+  ifOverdue,
   timeoutMs: timeout(hour).default(5 * minute),
 });
 
@@ -132,6 +136,7 @@ export const requestBodies = {
   delete: z.strictObject({
     cancelPending: inQueryFlag.default(false),
     ifIdle: inQueryFlag.optional(),
+    ifOverdue: inQueryFlag.optional(),
     timeoutMs: inQuery(deleteParams.shape.timeoutMs.unwrap()).optional(),
     deadlineMs: inQuery(queryOptions.deadlineMs.unwrap()).optional(),
     maxAttempts: inQuery(queryOptions.maxAttempts.unwrap()).optional(),

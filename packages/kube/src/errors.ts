@@ -20,6 +20,8 @@ export const kubeCodes = [
   "start-timeout", // the time was over before the cluster named a cause
   "node-port-exhausted",
   "stop-timeout", // its processes were not gone when the time was over
+  "superseded", // somebody with a higher fence has written since: this word is void
+  "modified", // the object changed between the look and the write
   // Around a delete.
   "namespace-terminating", // the namespace is on its way out: whatever is put into it goes too
   "namespace-stuck", // it does not go: its conditions are in the message

@@ -7,6 +7,7 @@ export type { PodIdentity, PodKey } from "./names.ts";
 export type { PodObservation } from "./observation.ts";
 export type { PodField } from "./differs.ts";
 export { createPods } from "./pods.ts";
+export type { Fence } from "./fence.ts";
 export type { Control, Found, Pods, PodsOptions } from "./pods.ts";
 export { parseQuantity } from "./quantity.ts";
 export type { PodRef } from "./remove.ts";

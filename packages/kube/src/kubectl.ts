@@ -121,6 +121,7 @@ export function failureError({ kind, message, cause }: Failure): KubeError {
 
 // In order: the first that matches any line counts. The API server says several unlike things as Forbidden or InternalError.
 const stderrCodes: [RegExp, KubeCode][] = [
+  [/the object has been modified; please apply your changes/, "modified"],
   [/because it is being terminated/, "namespace-terminating"],
   [/exceeded quota|failed quota/, "quota-exceeded"],
   [/violates PodSecurity|admission webhook .* denied the request|ValidatingAdmissionPolicy .* denied request/, "policy-violation"],

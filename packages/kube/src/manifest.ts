@@ -21,8 +21,15 @@ export type PodSpec = {
   journal?: string;
 };
 
-/** How this start of the pod goes: `start` numbers its template, so that a pod of an earlier start is known as such. */
-export type StartOptions = { start: string; progressDeadlineSeconds: number };
+/**
+ * How this start of the pod goes: `start` numbers its template, so that a pod of an earlier start is known as such; `metadata` is what
+ * the Deployment has besides.
+ */
+export type StartOptions = {
+  start: string;
+  progressDeadlineSeconds: number;
+  metadata?: { resourceVersion?: string; annotations?: Record<string, string> };
+};
 
 /** The container's name in every pod. */
 export const containerName = "workspace";
@@ -70,7 +77,13 @@ export function deploymentOf(identity: PodIdentity, spec: PodSpec, options: Star
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
-    metadata: { name: identity.deployment, namespace: identity.namespace, labels, annotations: annotationsOf(identity) },
+    metadata: {
+      ...options.metadata,
+      name: identity.deployment,
+      namespace: identity.namespace,
+      labels,
+      annotations: { ...options.metadata?.annotations, ...annotationsOf(identity) },
+    },
     spec: {
       replicas: 1,
       revisionHistoryLimit: 0,

@@ -58,13 +58,17 @@ export const label = {
   generation: "podq.dev/generation",
 } as const;
 
-/** The annotation keys that podq gives meaning to: the true owner, and of a template the number of its start and who asked for the last restart. */
+/**
+ * The annotation keys that podq gives meaning to: the true owner; of a template the number of its start and who asked for the last
+ * restart; of a Deployment the fence of its last write.
+ */
 export const annotation = {
   kind: "podq.dev/kind",
   id: "podq.dev/id",
   name: "podq.dev/name",
   start: "podq.dev/start",
   restart: "podq.dev/restart",
+  fence: "podq.dev/fence",
 } as const;
 
 /** Labels of every object of a pod. */

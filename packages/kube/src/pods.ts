@@ -1,10 +1,12 @@
 import { checkCluster, type ClusterCheck } from "./check.ts";
 import { differs } from "./differs.ts";
 import { KubeError } from "./errors.ts";
+import { fencedMetadata, untilUnmodified } from "./fence.ts";
+import type { Fence } from "./fence.ts";
 import { createKubectl, labelled, paths } from "./kubectl.ts";
 import type { Bounds, Kubectl } from "./kubectl.ts";
 import { manifest, minReadySeconds } from "./manifest.ts";
-import type { PodSpec } from "./manifest.ts";
+import type { PodSpec, StartOptions } from "./manifest.ts";
 import { annotation, isOurs, label, podHash, podNames, selectorOf } from "./names.ts";
 import type { PodIdentity, PodKey } from "./names.ts";
 import type { Deployment, KubeObject, Namespace, Pod, Service } from "./objects.ts";
@@ -13,6 +15,7 @@ import type { PodObjects, PodObservation } from "./observation.ts";
 import { untilReady } from "./ready.ts";
 import { removePod } from "./remove.ts";
 import { startOf, startPod, stopPod } from "./scale.ts";
+import type { Scaling } from "./scale.ts";
 import type { PodRef } from "./remove.ts";
 import type { Open, Run } from "./run.ts";
 import { judge } from "./verdict.ts";
@@ -22,6 +25,9 @@ export type PodsOptions = { run: Run; open: Open; kubectl?: readonly string[]; i
 
 /** Caller's cancel and how long the whole operation may take. */
 export type Control = { signal?: AbortSignal; timeoutMs: number };
+
+/** The same of what writes a Deployment; without a fence it is not compared with other writers. */
+export type WriteControl = Control & { fence?: Fence };
 
 /** What exists of a pod that nobody has a record of. */
 export type Found = {
@@ -34,14 +40,14 @@ export type Found = {
 /** A pod's life on the cluster. Everything can be repeated, and throws KubeError. */
 export type Pods = {
   /** Makes it run: returns what runs already (with `differs`), restarts what does not, adopts what is ours, makes what is missing. */
-  create(identity: PodIdentity, spec: PodSpec, control: Control): Promise<PodObservation>;
+  create(identity: PodIdentity, spec: PodSpec, control: WriteControl): Promise<PodObservation>;
   /** Ends its processes; everything else stays. `absent`: there is no Deployment of it. */
-  stop(identity: PodIdentity, control: Control): Promise<PodObservation>;
+  stop(identity: PodIdentity, control: WriteControl): Promise<PodObservation>;
   /**
    * Makes it run as it was last applied, if there is a Deployment of it (else: `absent`). `restart`: a word of the caller's for this
    * restart: its processes begin anew, once however often the same word is given.
    */
-  start(identity: PodIdentity, control: Control & { restart?: string }): Promise<PodObservation>;
+  start(identity: PodIdentity, control: WriteControl & { restart?: string }): Promise<PodObservation>;
   /** Looks for objects of this pod by their labels, in all namespaces. */
   find(key: Omit<PodKey, "generation" | "installation">, control: Control): Promise<Found>;
   /** Every generation of every pod of this installation that has a namespace which is not on its way out. */
@@ -57,16 +63,18 @@ export type Pods = {
 /** The pods of one installation, on the cluster that `run` and `open` lead to. */
 export function createPods({ run, open, kubectl: argv, installation }: PodsOptions): Pods {
   const kubectl = createKubectl({ run, open, ...(argv && { kubectl: argv }) });
+  const scalingOf = (identity: PodIdentity, control: WriteControl): Scaling => {
+    const bounds = boundsOf(control);
+    return { kubectl, identity, look: async () => lookFor(kubectl, identity, bounds), fence: control.fence, bounds };
+  };
   return {
     create: (identity, spec, control) => create(kubectl, identity, spec, control),
     stop: async (identity, control) => {
-      const bounds = boundsOf(control);
-      return stopPod(kubectl, identity, await lookFor(kubectl, identity, bounds), bounds);
+      return stopPod(scalingOf(identity, control));
     },
     start: async (identity, control) => {
-      const bounds = boundsOf(control);
-      const how = { restart: control.restart, progressDeadlineSeconds: progressDeadlineOf(control) };
-      return startPod(kubectl, identity, await lookFor(kubectl, identity, bounds), how, bounds);
+      const { restart } = control;
+      return startPod(scalingOf(identity, control), { restart, progressDeadlineSeconds: progressDeadlineOf(control) });
     },
     find: (key, control) => find(kubectl, { ...key, installation }, boundsOf(control)),
     all: (control) => all(kubectl, installation, boundsOf(control)),
@@ -95,10 +103,30 @@ function isMeant(ref: PodRef, { name, uid }: { name: string; uid: string }): boo
   return name === ref.deployment && (ref.deploymentUid === undefined || ref.deploymentUid === uid);
 }
 
-async function create(kubectl: Kubectl, identity: PodIdentity, spec: PodSpec, control: Control): Promise<PodObservation> {
+async function create(kubectl: Kubectl, identity: PodIdentity, spec: PodSpec, control: WriteControl): Promise<PodObservation> {
   refuseReservedLabels(spec);
   const bounds = boundsOf(control);
-  const there = await lookFor(kubectl, identity, bounds);
+  const [there, applied] = await untilUnmodified(bounds, async () => {
+    const there = await lookFor(kubectl, identity, bounds);
+    return [there, await applyUnlessRunning(kubectl, identity, spec, there, control, bounds)] as const;
+  });
+  try {
+    return "status" in applied ? applied : await untilReady(kubectl, identity, applied, bounds);
+  } catch (error) {
+    if (error instanceof KubeError && error.observation === undefined) throw error.withObservation(observationOf(identity, there));
+    throw error;
+  }
+}
+
+async function applyUnlessRunning(
+  kubectl: Kubectl,
+  identity: PodIdentity,
+  spec: PodSpec,
+  there: PodObjects,
+  control: WriteControl,
+  bounds: Bounds,
+): Promise<PodObservation | (PodObjects & { deployment: Deployment })> {
+  const metadata = fencedMetadata(control.fence, there.deployment);
   const verdict = judge(there.deployment, there.pods);
   const different = there.deployment ? differs(identity, spec, there.deployment) : [];
   if (verdict.kind === "running") return observationOf(identity, there, { differs: different });
@@ -108,7 +136,7 @@ async function create(kubectl: Kubectl, identity: PodIdentity, spec: PodSpec, co
   const last = startOf(there.deployment);
   const start = String(verdict.kind === "starting" && different.length === 0 ? last : last + 1);
   try {
-    return await untilReady(kubectl, identity, await apply(kubectl, identity, spec, start, control, bounds), bounds);
+    return await apply(kubectl, identity, spec, { start, metadata, progressDeadlineSeconds: progressDeadlineOf(control) }, bounds);
   } catch (error) {
     if (error instanceof KubeError && error.observation === undefined) throw error.withObservation(observationOf(identity, there));
     throw error;
@@ -146,15 +174,12 @@ async function apply(
   kubectl: Kubectl,
   identity: PodIdentity,
   spec: PodSpec,
-  start: string,
-  control: Control,
+  options: StartOptions,
   bounds: Bounds,
 ): Promise<PodObjects & { deployment: Deployment }> {
   // One object a line: kubectl takes the input for JSON by its first character and fails at a `---`. Everything goes through
   // stdin, because an argv can be seen by others on the host.
-  const objects = manifest(identity, spec, { start, progressDeadlineSeconds: progressDeadlineOf(control) }).map((object) =>
-    JSON.stringify(object),
-  );
+  const objects = manifest(identity, spec, options).map((object) => JSON.stringify(object));
   const flags = ["--server-side", "--field-manager=podq", "--force-conflicts", "--validate=ignore"];
   const answer = await kubectl.json<List>(["apply", ...flags, "-o", "json", "-f", "-"], bounds, objects.join("\n"));
   const { namespace, deployments, services } = sorted(answer, identity.namespace);

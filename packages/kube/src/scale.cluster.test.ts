@@ -77,3 +77,43 @@ describe("start", () => {
     );
   });
 });
+
+const fence = (n: number, raises = true) => ({ ...control, fence: { n, raises } });
+
+describe("a writer that comes late", () => {
+  it("trap: is told that it is over, and changes nothing", async () => {
+    const identity = on.identity("fenced");
+    await on.pods.create(identity, on.spec(), fence(1));
+    await on.pods.stop(identity, fence(2));
+    const started = await on.pods.start(identity, fence(3));
+    for (const late of [on.pods.stop(identity, fence(2)), on.pods.create(identity, on.spec({ user: 2000 }), fence(1))])
+      await expect(late).rejects.toMatchObject({ code: "superseded" });
+    expect(await on.pods.observe(started, control)).toMatchObject({ status: "running", podUid: started.podUid });
+    await on.pods.stop(identity, fence(4));
+    await expect(on.pods.start(identity, fence(3, false))).rejects.toMatchObject({ code: "superseded" });
+    expect(await on.pods.observe(started, control)).toMatchObject({ status: "stopped" });
+  });
+
+  it("is not one that starts a stopped pod beside others", async () => {
+    const identity = on.identity("beside");
+    await on.pods.create(identity, on.spec(), fence(1));
+    await on.pods.stop(identity, fence(2));
+    const both = await Promise.all([on.pods.start(identity, fence(4, false)), on.pods.start(identity, fence(3, false))]);
+    expect(both.map(({ status }) => status)).toEqual(["running", "running"]);
+    expect(both[0].podUid).toBe(both[1].podUid);
+  });
+
+  it("trap: has looked before somebody else wrote, and looks again", async () => {
+    const identity = on.identity("raced");
+    const first = await on.pods.create(identity, on.spec(), fence(1));
+    const name = identity.deployment;
+    const annotate = async (value: string) =>
+      on.admin(["annotate", "deployment", name, "-n", identity.namespace, `test/raced=${value}`, "--overwrite"]);
+    const writes = Array.from({ length: 12 }, (_, n) => String(n)).reduce(
+      async (before, value) => before.then(async () => annotate(value)),
+      Promise.resolve(""),
+    );
+    expect(await on.pods.stop(identity, fence(2))).toMatchObject({ status: "stopped", deploymentUid: first.deploymentUid });
+    await writes;
+  });
+});

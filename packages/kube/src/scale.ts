@@ -1,4 +1,6 @@
 import { KubeError } from "./errors.ts";
+import { fencedMetadata, untilUnmodified } from "./fence.ts";
+import type { Fence } from "./fence.ts";
 import { labelled, paths } from "./kubectl.ts";
 import type { Bounds, Kubectl } from "./kubectl.ts";
 import { annotation, selectorOf } from "./names.ts";
@@ -11,31 +13,53 @@ import { judge } from "./verdict.ts";
 import { watchOnce } from "./watch.ts";
 
 /** Ends what runs of a pod, and returns once none of it is left. Throws `stop-timeout`. */
-export async function stopPod(kubectl: Kubectl, identity: PodIdentity, there: PodObjects, bounds: Bounds): Promise<PodObservation> {
-  if (there.deployment === undefined) return observationOf(identity, there);
-  const deployment = await scale(kubectl, identity, there.deployment, { replicas: 0 }, bounds);
-  await untilNone(kubectl, identity, bounds);
-  return observationOf(identity, { ...there, deployment, pods: [] });
+export async function stopPod({ kubectl, identity, look, fence, bounds }: Scaling): Promise<PodObservation> {
+  const [there, deployment] = await untilUnmodified(bounds, async () => {
+    const there = await look();
+    return [there, there.deployment && (await scale(kubectl, identity, there.deployment, { replicas: 0 }, fence, bounds))] as const;
+  });
+  if (deployment === undefined) return observationOf(identity, there);
+  const stopped = observationOf(identity, { ...there, deployment, pods: [] });
+  try {
+    await untilNone(kubectl, identity, bounds);
+  } catch (error) {
+    throw error instanceof KubeError ? error.withObservation(stopped) : error; // whatever became of its processes: it shall not run
+  }
+  return stopped;
 }
 
 /** Makes a pod run as it was last applied, and its processes begin anew if that is asked under a word that its template has not yet. */
 export async function startPod(
-  kubectl: Kubectl,
-  identity: PodIdentity,
-  there: PodObjects,
-  how: { restart: string | undefined; progressDeadlineSeconds: number },
-  bounds: Bounds,
+  { kubectl, identity, look, fence, bounds }: Scaling,
+  { restart, progressDeadlineSeconds }: { restart: string | undefined; progressDeadlineSeconds: number },
 ): Promise<PodObservation> {
-  const { deployment } = there;
+  const [there, deployment] = await untilUnmodified(bounds, async () => {
+    const there = await look();
+    const { deployment } = there;
+    if (deployment === undefined) return [there, undefined] as const;
+    const { kind } = judge(deployment, there.pods);
+    const before = deployment.spec.template.metadata?.annotations ?? {};
+    const anew = restart !== undefined && before[annotation.restart] !== restart;
+    if (kind === "running" && !anew) return [there, undefined] as const;
+    if (kind === "starting" && !anew) return [there, deployment] as const;
+    // What an apply leaves out is taken away: so the word of the last restart is said again.
+    const word = restart ?? before[annotation.restart];
+    const annotations = { [annotation.start]: String(startOf(deployment) + 1), ...(word && { [annotation.restart]: word }) };
+    const change = { replicas: 1, progressDeadlineSeconds, template: { metadata: { annotations } } };
+    return [there, await scale(kubectl, identity, deployment, change, fence, bounds)] as const;
+  });
   if (deployment === undefined) return observationOf(identity, there);
-  const { kind } = judge(deployment, there.pods);
-  const anew = how.restart !== undefined && deployment.spec.template.metadata?.annotations?.[annotation.restart] !== how.restart;
-  if (kind === "running" && !anew) return observationOf(identity, there);
-  const annotations = { [annotation.start]: String(startOf(deployment) + 1), ...(how.restart && { [annotation.restart]: how.restart }) };
-  const change = { replicas: 1, progressDeadlineSeconds: how.progressDeadlineSeconds, template: { metadata: { annotations } } };
-  const started = kind === "starting" && !anew ? deployment : await scale(kubectl, identity, deployment, change, bounds);
-  return untilReady(kubectl, identity, { ...there, deployment: started, pods: [] }, bounds);
+  return untilReady(kubectl, identity, { ...there, deployment, pods: [] }, bounds);
 }
+
+/** What is done to a pod: how to look at what is there, and the fence of who does it. */
+export type Scaling = {
+  kubectl: Kubectl;
+  identity: PodIdentity;
+  look: () => Promise<PodObjects>;
+  fence: Fence | undefined;
+  bounds: Bounds;
+};
 
 /** The number of a Deployment's present start, 0 if there is none. */
 export function startOf(deployment: Deployment | undefined): number {
@@ -46,11 +70,13 @@ export function startOf(deployment: Deployment | undefined): number {
 async function scale(
   kubectl: Kubectl,
   { namespace, deployment: name }: PodIdentity,
-  { metadata: { uid } }: Deployment,
+  there: Deployment,
   spec: object,
+  fence: Fence | undefined,
   bounds: Bounds,
 ): Promise<Deployment> {
-  const change = { apiVersion: "apps/v1", kind: "Deployment", metadata: { name, namespace, uid }, spec };
+  const metadata = { name, namespace, uid: there.metadata.uid, ...fencedMetadata(fence, there) };
+  const change = { apiVersion: "apps/v1", kind: "Deployment", metadata, spec };
   const flags = ["--server-side", "--field-manager=podq-scale", "--force-conflicts", "--validate=ignore"];
   return kubectl.json<Deployment>(["apply", ...flags, "-o", "json", "-f", "-"], bounds, JSON.stringify(change));
 }

@@ -2,6 +2,7 @@
 // command costs the server and the driver several times what is in it.
 import { isTerminal } from "@podq/jobs";
 import { mongo } from "mongoose";
+import { StoreError } from "./errors.ts";
 import type { JobDocument } from "./job-schema.ts";
 import type { UpdateStage } from "./stages.ts";
 import { together } from "./together.ts";
@@ -39,17 +40,18 @@ export function createJobWrites(jobs: mongo.Collection<JobDocument>) {
     return claims.map(({ ticket }, n) => errors.get(n) ?? taken.get(ticket) ?? null);
   };
 
-  const endMany = async (ends: readonly EndWrite[]): Promise<boolean[]> => {
+  const endMany = async (ends: readonly EndWrite[]): Promise<(boolean | Error)[]> => {
     const [only, ...more] = ends;
     if (only !== undefined && more.length === 0) return [(await jobs.updateOne(held(only.claim), only.stages)).matchedCount === 1];
     const writes = ends.map(({ claim, stages }) => ({ updateOne: { filter: held(claim), update: stages } }));
-    const { matchedCount } = await jobs.bulkWrite(writes, { ordered: false }).catch(throwCause);
-    if (matchedCount === ends.length) return ends.map(() => true);
+    let matched = 0;
+    const errors = await errorsOf(jobs.bulkWrite(writes, { ordered: false }).then(({ matchedCount }) => (matched = matchedCount)));
+    if (matched === ends.length) return ends.map(() => true);
     // The number of an attempt is one worker's: that it is over at this number is this worker's word.
     const projection = { state: 1, attempt: 1 };
     const now = await jobs.find({ _id: { $in: ends.map(({ claim }) => claim.id) } }, { projection }).toArray();
     const overAt = new Map(now.filter(({ state }) => isTerminal(state)).map(({ _id, attempt }) => [_id, attempt]));
-    return ends.map(({ claim }) => overAt.get(claim.id) === claim.attempt);
+    return ends.map(({ claim }, n) => errors.get(n) ?? overAt.get(claim.id) === claim.attempt);
   };
 
   const getMany = async (ids: readonly string[]): Promise<(JobDocument | null)[]> => {
@@ -74,16 +76,20 @@ async function errorsOf(write: Promise<unknown>): Promise<Map<number, Error>> {
     await write;
     return new Map();
   } catch (error) {
-    const failed = error instanceof mongo.MongoBulkWriteError ? [error.writeErrors].flat() : [];
-    if (failed.length === 0) throwCause(error);
+    if (!(error instanceof mongo.MongoBulkWriteError)) throw error;
+    const failed = [error.writeErrors].flat();
+    if (failed.length === 0) throw causeOf(error);
     return new Map(
       failed.map(({ index, code, errmsg }) => [index, new mongo.MongoServerError({ code, errmsg: errmsg ?? "the write failed" })]),
     );
   }
 }
 
-// The driver wraps what it throws itself, a lost connection for one, in an error of the write, which looks like the server's.
-function throwCause(error: unknown): never {
-  const cause: unknown = error instanceof mongo.MongoBulkWriteError ? error.errorResponse : undefined;
-  throw cause instanceof Error ? cause : error;
+// The driver wraps what it throws itself, a lost connection for one, in an error of the write, which looks like the server's; and of a
+// write that was made and not confirmed it forgets the labels by which that is known.
+function causeOf(error: mongo.MongoBulkWriteError): Error {
+  const cause: unknown = error.errorResponse;
+  return cause instanceof Error
+    ? cause
+    : new StoreError("unreachable", `MongoDB did not confirm a write: ${error.message}`, { cause: error });
 }

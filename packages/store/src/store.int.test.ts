@@ -109,6 +109,17 @@ describe("what comes at the same time", () => {
     expect((await store.jobs.getMany(many)).filter(({ state }) => state === "succeeded")).toHaveLength(54);
   });
 
+  it("ends each for itself, though one of them cannot", async () => {
+    await using store = await open();
+    await Promise.all(many.map(async (id) => store.jobs.insert(id, own(id))));
+    await Promise.all(many.map(async (id) => store.jobs.claim({ _id: id, podKey: podKey({ project: id }) }, "w", leaseMs, null)));
+    const connection = await mongoose.createConnection(store.uri).asPromise();
+    await connection.db!.collection<JobDocument>("jobs").updateOne({ _id: "many7" }, { $set: { attempts: "broken" as never } });
+    await connection.close();
+    const ends = await Promise.allSettled(many.map(async (id) => store.jobs.end({ id, attempt: 1 }, succeeded)));
+    expect(ends.flatMap((end, n) => (end.status === "fulfilled" && end.value ? [] : [many[n]]))).toEqual(["many7"]);
+  });
+
   it("is seen by the line it is in", async () => {
     await using store = await open();
     await Promise.all(many.map(async (id) => store.jobs.insert(id, own(id))));
@@ -299,15 +310,20 @@ describe("opening the store", () => {
     });
   });
 
-  it("brings the data of the version before it along, with the line as it was", async () => {
+  it("brings the data of the version before it along, with the line as it was, unless workers of that version are at it", async () => {
     const first = await open();
+    await first.leases.take("sweeper", "a worker", 2_000);
     for (const id of ["a", "b"]) await first.jobs.insert(id, exec());
     await first.close();
     const raw = await mongoose.createConnection(first.uri).asPromise();
     await raw.collection("jobs").updateMany({}, { $unset: { line: 1, ticket: 1 } });
     await raw.collection("meta").updateOne({}, { $set: { version: 1 } });
     await raw.close();
-    const store = await openStore({ uri: first.uri, appName: "podq-test" });
+    const opened = async () => openStore({ uri: first.uri, appName: "podq-test" });
+    await expect(opened()).rejects.toMatchObject({ code: "unfit", message: expect.stringContaining("stop them") as string });
+    const later = async () => opened().catch(() => null);
+    let store: Store = null!;
+    await expect.poll(async () => (store = (await later())!), { timeout: 15_000 }).not.toBeNull();
     expect((await store.jobs.head(key)).map(({ _id }) => _id)).toEqual(["a"]);
     expect(await store.jobs.unfinished(key)).toBe(2);
     await store.close();

@@ -58,6 +58,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     // then what hangs in all others of that server is tried again on new ones.
     connectTimeoutMS: 5_000,
     heartbeatFrequencyMS: 5_000,
+    socketTimeoutMS: 30_000, // and where only some were forgotten, after this: a few of them would hold up all that goes together
     waitQueueTimeoutMS: 10_000,
     bufferCommands: false,
     autoIndex: false,

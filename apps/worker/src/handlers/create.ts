@@ -2,13 +2,13 @@ import type { Params } from "@podq/jobs";
 import { KubeError, type Pods } from "@podq/kube";
 import { toPodRecord, type Expiry, type JobDocument, type NewPod, type PodDocument, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
-import { failurePatch, keyOf, newPod, patchOf, type Place } from "./place.ts";
+import { failurePatch, fenceOf, keyOf, newPod, patchOf, type Place } from "./place.ts";
 
 /** Makes a pod, or brings it to run. Its result is the pod's record. */
 export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
   return async ({ job, pod, hold, log }) => {
     const { image, resources, env, command, user, storage, timeoutMs } = job.params as Params<"create">;
-    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs };
+    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs, fence: { n: fenceOf(job), raises: true } };
     const spec = {
       image,
       resources,
@@ -41,7 +41,7 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
           ? { kind: "fenced" }
           : { kind: "end", state: "succeeded", result: toPodRecord(saved), error: null, why: "the pod runs" };
       } catch (error) {
-        if (!(error instanceof KubeError)) throw error;
+        if (!(error instanceof KubeError) || error.code === "superseded") throw error;
         const failed = await store.pods.patch(record, failurePatch(error, place));
         if (error.code !== "namespace-terminating") throw error;
         log.info({ namespace: record.namespace }, "the namespace is on its way out: making the next generation instead");

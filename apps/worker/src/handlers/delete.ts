@@ -2,13 +2,13 @@ import type { Params } from "@podq/jobs";
 import { KubeError, type Pods } from "@podq/kube";
 import { toPodRecord, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
-import { notIdle } from "../idle.ts";
+import { notDue } from "../due.ts";
 import { failurePatch, keyOf, type Place } from "./place.ts";
 
 /** Deletes a pod with its namespace. Its result is the pod's record, or null if there never was one. */
 export function deleteHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, place: Place): Handler {
   return async ({ job, pod, hold }) => {
-    const used = await notIdle(store.jobs, job, pod);
+    const used = await notDue(store.jobs, job, pod);
     if (used !== null) return used;
     const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: (job.params as Params<"delete">).timeoutMs };
     if (pod === null) {

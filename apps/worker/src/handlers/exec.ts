@@ -8,7 +8,7 @@ import { backoffMs, ended, failureOf, outcomeOf, type Outcome } from "../outcome
 import { openInput } from "../input.ts";
 import { openOutput } from "../output.ts";
 import { relaySignals, type SignalRelay } from "../signals.ts";
-import { patchOf, type Place } from "./place.ts";
+import { fenceOf, patchOf, type Place } from "./place.ts";
 import { changePod } from "./power.ts";
 
 /** What running commands takes. */
@@ -47,12 +47,16 @@ async function woken(means: ExecMeans, attempt: Attempt): Promise<Attempt> {
   const { job, pod, hold } = attempt;
   const { startIfStopped } = job.params as Params<"exec">;
   if (job.target !== null || pod?.status !== "stopped" || !startIfStopped) return attempt;
-  const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: startTimeoutMs };
+  // Others that share the pod may start it at the same time.
+  const fence = { n: fenceOf(job), raises: false };
+  const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: startTimeoutMs, fence };
   const started = await changePod(means.store, means.place, pod, async () => means.pods.start(pod.identity, control));
-  if (started === null || started === "absent" || started.podName === null || started.podUid === null) return attempt;
-  const target = { podName: started.podName, podUid: started.podUid };
+  // One that shares the pod may have started and recorded it meanwhile.
+  const now = started ?? (await means.store.pods.get(job.podKey));
+  if (now === null || now === "absent" || now.podName === null || now.podUid === null) return attempt;
+  const target = { podName: now.podName, podUid: now.podUid };
   const aimed = await means.store.jobs.retarget(hold.claim, target);
-  return aimed ? { ...attempt, pod: started, job: { ...job, target } } : attempt;
+  return aimed ? { ...attempt, pod: now, job: { ...job, target } } : attempt;
 }
 
 type Replaced = { kind: "replaced"; target: Target };

@@ -1,5 +1,6 @@
 import { ownerParts } from "@podq/jobs";
 import { podNames, type KubeCode, type KubeError, type PodObservation } from "@podq/kube";
+import { codeOf } from "../outcome.ts";
 import type { JobDocument, NewPod, PodDocument, PodPatch } from "@podq/store";
 
 /** Where this worker's pods are, how they are reached, and the size of their journals. */
@@ -8,6 +9,11 @@ export type Place = { installation: string; host: PodDocument["host"]; accessHos
 /** Which pod a job is about, before it has a generation. */
 export function keyOf(job: JobDocument): { kind: "project" | "conversation"; id: string; name: string } {
   return { ...ownerParts(job.owner), name: job.name };
+}
+
+/** Keeps what an earlier attempt may still send out: the server's time at its claim grows with each job of a pod. */
+export function fenceOf(job: JobDocument): number {
+  return job.attempts.at(-1)?.startedAt.getTime() ?? 0;
 }
 
 /** The start of a pod's record in a generation, under the names given or new ones. */
@@ -63,12 +69,13 @@ const onTheWay: ReadonlySet<KubeCode> = new Set<KubeCode>([
   "forbidden",
   "cancelled",
   "internal",
+  "modified",
 ]);
 
 /** What a failed operation changes in the record. */
 export function failurePatch(error: KubeError, place: Place): PodPatch {
   const seen = error.observation === undefined ? {} : patchOf(error.observation, place);
-  const code = error.code === "namespace-terminating" ? "namespace-stuck" : error.code;
+  const code = codeOf(error.code);
   const told = code === "cancelled" ? null : { code, message: error.message, at: new Date() };
   return onTheWay.has(error.code) ? { ...seen, error: told } : { ...seen, status: "error", error: told };
 }

@@ -1,15 +1,15 @@
 import type { Params } from "@podq/jobs";
-import { KubeError, type PodObservation, type Pods } from "@podq/kube";
+import { KubeError, type Fence, type PodObservation, type Pods } from "@podq/kube";
 import { toPodRecord, type PodDocument, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { ended, type Outcome } from "../outcome.ts";
-import { notIdle } from "../idle.ts";
-import { failurePatch, patchOf, type Place } from "./place.ts";
+import { notDue } from "../due.ts";
+import { failurePatch, fenceOf, patchOf, type Place } from "./place.ts";
 
 /** Stops a pod: its processes end, its record, volume and service stay. Its result is the pod's record. */
 export function stopHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, place: Place): Handler {
   const stop = change(store, place, "it is stopped", async ({ identity }, control) => pods.stop(identity, control));
-  return async (attempt) => (await notIdle(store.jobs, attempt.job, attempt.pod)) ?? stop(attempt);
+  return async (attempt) => (await notDue(store.jobs, attempt.job, attempt.pod)) ?? stop(attempt);
 }
 
 /** Starts a pod that is stopped, as it was. One that runs is left as it is. */
@@ -22,7 +22,7 @@ export function restartHandler(store: Pick<Store, "pods">, pods: Pods, place: Pl
   return change(store, place, "it began anew", async ({ identity }, control, restart) => pods.start(identity, { ...control, restart }));
 }
 
-type Control = { signal: AbortSignal; timeoutMs: number };
+type Control = { signal: AbortSignal; timeoutMs: number; fence: Fence };
 type Work = (pod: PodDocument, control: Control, jobId: string) => Promise<PodObservation>;
 
 function change(store: Pick<Store, "pods">, place: Place, why: string, work: Work): Handler {
@@ -30,7 +30,8 @@ function change(store: Pick<Store, "pods">, place: Place, why: string, work: Wor
     if (pod === null || pod.status === "deleted" || pod.deleteBegun)
       return notThere(job.podKey, pod === null ? "was never created" : "is deleted");
     const { timeoutMs } = job.params as Params<"stop">;
-    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs };
+    const fence = { n: fenceOf(job), raises: true };
+    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs, fence };
     const changed = await changePod(store, place, pod, async () => work(pod, control, job._id));
     if (changed === null) return { kind: "fenced" };
     if (changed === "absent") return notThere(job.podKey, "has nothing on the cluster any more");
@@ -50,7 +51,7 @@ export async function changePod(
     if (observed.status === "absent") return "absent";
     return await store.pods.patch(pod, { ...patchOf(observed, place), differs: pod.differs, error: null });
   } catch (error) {
-    if (error instanceof KubeError) await store.pods.patch(pod, failurePatch(error, place));
+    if (error instanceof KubeError && error.code !== "superseded") await store.pods.patch(pod, failurePatch(error, place));
     throw error;
   }
 }

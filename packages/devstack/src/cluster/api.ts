@@ -96,10 +96,7 @@ export function createApi(store: Store, script: Script): Api {
     replace: (into, name, body, write, subresource) => {
       const before = existing(into, name, write);
       const object = received(into, body, write);
-      const version = object.metadata.resourceVersion;
-      if (version && version !== before.metadata.resourceVersion) {
-        throw conflict(into.resource, name, "the object has been modified; please apply your changes to the latest version and try again");
-      }
+      refuseModified(into, before, object);
       const after = onlyPart(before, object, subresource);
       return putChanged(into, before, recordUpdate(before, after, write.manager), write);
     },
@@ -111,6 +108,7 @@ export function createApi(store: Store, script: Script): Api {
         throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${name})`);
       delete object.metadata.managedFields;
       const before = into.get(write.namespace, name);
+      refuseModified(into, before, object);
       if (!before) return { created: true, object: putNew(into, apply(undefined, object, write.manager, force), write) };
       return { created: false, object: putChanged(into, before, apply(before, object, write.manager, force), write) };
     },
@@ -125,6 +123,13 @@ export function createApi(store: Store, script: Script): Api {
 
     remove: (from, name, options, write) => deleteObject(store, from, existing(from, name, write), options),
   };
+}
+
+// Who names a version writes to that one only.
+function refuseModified({ resource }: Collection<KubeObject>, before: KubeObject | undefined, { metadata }: KubeObject): void {
+  if (!before || !metadata.resourceVersion || metadata.resourceVersion === before.metadata.resourceVersion) return;
+  const message = "the object has been modified; please apply your changes to the latest version and try again";
+  throw conflict(resource, before.metadata.name, message);
 }
 
 // A status subresource changes the status alone; any other write leaves it as it is.

@@ -1,3 +1,4 @@
+import type { Params } from "@podq/jobs";
 import type { ExpiringPod, Expiry, JobDocument, PodDocument, Store } from "@podq/store";
 import { ended, type Outcome } from "./outcome.ts";
 
@@ -13,10 +14,16 @@ export async function idleAt(jobs: Store["jobs"], pod: Pick<ExpiringPod, "_id" |
   return idleSinceAt(pod.expiry, await jobs.lastEnd(pod._id));
 }
 
-/** The end of a job that is only for an idle pod, if its pod is not that any more at the job's turn. */
-export async function notIdle(jobs: Store["jobs"], job: JobDocument, pod: PodDocument | null): Promise<Outcome | null> {
-  if (!("ifIdle" in job.params) || !job.params.ifIdle) return null;
+/** The end of a job that is only for a pod whose time is over, if that is not so any more at the job's turn. */
+export async function notDue(jobs: Store["jobs"], { params, podKey }: JobDocument, pod: PodDocument | null): Promise<Outcome | null> {
+  const { ifIdle, ifOverdue } = params as Params<"delete">;
+  const now = Date.now();
+  if (ifOverdue && (pod?.expiry?.ttlAt?.getTime() ?? Infinity) > now) return notNow(`pod ${podKey} may live for longer by now`);
+  if (!ifIdle) return null;
   const at = pod?.status === "running" && pod.expiry ? await idleAt(jobs, { _id: pod._id, expiry: pod.expiry }, 1) : null;
-  if (at !== null && at.getTime() <= Date.now()) return null;
-  return ended("cancelled", { code: "cancelled", message: `pod ${job.podKey} is not idle, or not running, any more` });
+  return at !== null && at.getTime() <= now ? null : notNow(`pod ${podKey} is not idle, or not running, any more`);
+}
+
+function notNow(message: string): Outcome {
+  return ended("cancelled", { code: "cancelled", message });
 }
