@@ -8,7 +8,7 @@ export type { PodObservation } from "./observation.ts";
 export type { PodField } from "./differs.ts";
 export { createPods } from "./pods.ts";
 export type { Fence } from "./fence.ts";
-export type { Control, Found, Pods, PodsOptions } from "./pods.ts";
+export type { Control, Found, WriteControl, Pods, PodsOptions } from "./pods.ts";
 export { parseQuantity } from "./quantity.ts";
 export type { PodRef } from "./remove.ts";
 export type { Channel, Exit, Failure, FailureKind, Open, OpenOptions, Run, RunOptions } from "./run.ts";

@@ -86,8 +86,8 @@ describe("a writer that comes late", () => {
     await on.pods.create(identity, on.spec(), fence(1));
     await on.pods.stop(identity, fence(2));
     const started = await on.pods.start(identity, fence(3));
-    for (const late of [on.pods.stop(identity, fence(2)), on.pods.create(identity, on.spec({ user: 2000 }), fence(1))])
-      await expect(late).rejects.toMatchObject({ code: "superseded" });
+    await expect(on.pods.stop(identity, fence(2))).rejects.toMatchObject({ code: "superseded" });
+    await expect(on.pods.create(identity, on.spec({ user: 2000 }), fence(1))).rejects.toMatchObject({ code: "superseded" });
     expect(await on.pods.observe(started, control)).toMatchObject({ status: "running", podUid: started.podUid });
     await on.pods.stop(identity, fence(4));
     await expect(on.pods.start(identity, fence(3, false))).rejects.toMatchObject({ code: "superseded" });

@@ -1,5 +1,5 @@
 import type { Params } from "@podq/jobs";
-import { KubeError, type Fence, type PodObservation, type Pods } from "@podq/kube";
+import { KubeError, type PodObservation, type Pods, type WriteControl } from "@podq/kube";
 import { toPodRecord, type PodDocument, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { ended, type Outcome } from "../outcome.ts";
@@ -22,8 +22,7 @@ export function restartHandler(store: Pick<Store, "pods">, pods: Pods, place: Pl
   return change(store, place, "it began anew", async ({ identity }, control, restart) => pods.start(identity, { ...control, restart }));
 }
 
-type Control = { signal: AbortSignal; timeoutMs: number; fence: Fence };
-type Work = (pod: PodDocument, control: Control, jobId: string) => Promise<PodObservation>;
+type Work = (pod: PodDocument, control: WriteControl, jobId: string) => Promise<PodObservation>;
 
 function change(store: Pick<Store, "pods">, place: Place, why: string, work: Work): Handler {
   return async ({ job, pod, hold }) => {
