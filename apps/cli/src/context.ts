@@ -1,7 +1,7 @@
 import { connect, JobError, PodqError, type Job, type JobStatus, type Kind, type PodAddress, type Podq, type ResultOf } from "@podq/client";
 import type { Command } from "commander";
 import { readWay, UsageError } from "./config.ts";
-import { jobLines, json, write, type Io } from "./output.ts";
+import { jobLines, json, plain, write, type Io } from "./output.ts";
 
 /** What every command works with. `interrupt` aborts at Ctrl-C. */
 export type CliContext = Io & { interrupt: AbortSignal; exit: (code: number) => void };
@@ -90,5 +90,5 @@ export function failureOf(error: unknown, forExec: boolean): { code: number; lin
   const wrongUse =
     error instanceof UsageError || (error instanceof PodqError && ["invalid-request", "owner-missing", "not-found"].includes(error.code));
   const code = wrongUse ? exitCodes.usage : forExec ? execExitCodes.podq : exitCodes.failed;
-  return { code, line: `podq: ${error instanceof PodqError ? `${error.code}: ` : ""}${message.split("\n", 1)[0]}\n` };
+  return { code, line: `podq: ${error instanceof PodqError ? `${error.code}: ` : ""}${plain(message.split("\n", 1)[0] ?? "")}\n` };
 }

@@ -14,9 +14,14 @@ export function json(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`;
 }
 
-/** A table with a head line, columns as wide as they need to be. */
+/** A text that others wrote, in one line and without what a terminal takes for orders: control codes and turns of direction are blanks. */
+export function plain(text: string): string {
+  return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, " ");
+}
+
+/** A table with a head line, columns as wide as they need to be. Its cells are made {@link plain}. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows];
+  const all = [head, ...rows.map((row) => row.map(plain))];
   const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   return all
     .map(
@@ -57,7 +62,7 @@ export function podLines(pod: PodRecord): string {
     ["when idle", idleLine(pod.expiry)],
     ["differs in", pod.differs.length === 0 ? null : pod.differs.join(", ")],
   ];
-  return lines.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(11)} ${value}\n`])).join("");
+  return lined(lines, 11);
 }
 
 function idleLine(expiry: PodRecord["expiry"]): string | null {
@@ -80,7 +85,11 @@ export function jobLines(job: JobStatus): string {
     ...(job.callback?.log ?? []).map((one): [string, string] => ["", tryLine(one)]),
     ["", job.callback?.nextAt ? `next try ${job.callback.nextAt.toISOString()}` : null],
   ];
-  return lines.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(9)} ${value}\n`])).join("");
+  return lined(lines, 9);
+}
+
+function lined(lines: readonly (readonly [string, string | null])[], width: number): string {
+  return lines.flatMap(([name, value]) => (value === null ? [] : [`${name.padEnd(width)} ${plain(value)}\n`])).join("");
 }
 
 function tryLine({ n, at, endedAt, status, error }: DeliveryTry): string {

@@ -3,7 +3,7 @@ import { buffer } from "node:stream/consumers";
 import type { Command } from "commander";
 import { UsageError } from "../config.ts";
 import { addressOf, collectPair, execExitCodes, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
-import { json, write } from "../output.ts";
+import { json, plain, write } from "../output.ts";
 import { given } from "./create.ts";
 
 type Options = OwnerOptions & {
@@ -86,7 +86,7 @@ async function passThrough(context: CliContext, job: Job<"exec">, asJson: boolea
         context.stdout,
         json({ id: job.id, state: error.state, error: { code: error.code, message: error.message }, ...readable(error) }),
       );
-    await write(context.stderr, `podq: ${error.code}: ${error.message}\n`);
+    await write(context.stderr, `podq: ${error.code}: ${plain(error.message)}\n`);
     context.exit(
       error.code === "timed-out" ? execExitCodes.timedOut : error.state === "cancelled" ? execExitCodes.cancelled : execExitCodes.podq,
     );
