@@ -99,6 +99,10 @@ describe("access", () => {
     await expect
       .poll(() => scene.log.filter(({ audit }) => audit === true))
       .toMatchObject([{ token: token.split("_")[1], method: "POST", url: "/v1/pods", status: 202, job: `/v1/jobs/${String(body.id)}` }]);
+    const callbackUrl = encodeURIComponent("https://hooks.example/s3cret");
+    await scene.ask("DELETE", `/v1/pods/project/p?callbackUrl=${callbackUrl}`, { token });
+    const last = () => scene.log.findLast(({ audit }) => audit === true);
+    await expect.poll(last).toMatchObject({ method: "DELETE", url: "/v1/pods/project/p", ip: "127.0.0.1" });
     const text = JSON.stringify(scene.log);
     expect(text).not.toContain(token.split("_")[2]);
     expect(text).not.toContain("s3cret");

@@ -16,7 +16,7 @@ const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
 export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
   const started = new AsyncDisposableStack();
   try {
-    const { redisUrl, mongodbUri, prefix, rate, bodyBytes, sessionMs, proxies, port } = config;
+    const { redisUrl, mongodbUri, prefix, rate, bodyBytes, bodyMs, sessionMs, proxies, port } = config;
     const metrics = createMetrics();
     const onLag = (error: unknown, job: string): void => {
       metrics.lag();
@@ -26,10 +26,13 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
     started.adopt(await startWebhooks(context, config.webhooks, log, metrics.webhook), async (one) => one.stop());
     const redis = started.adopt(await connectRedis(redisUrl, "caller"), (one) => one.disconnect());
     const queue = started.adopt(openQueueForDashboard(redis, prefix), async (one) => one.close());
-    const app = started.adopt(await createServer(context, queue, { rate, bodyBytes, sessionMs, proxies }, log, metrics), async (one) => {
-      one.server.closeAllConnections(); // followers would hold it open for as long as they like
-      await one.close();
-    });
+    const app = started.adopt(
+      await createServer(context, queue, { rate, bodyBytes, bodyMs, sessionMs, proxies }, log, metrics),
+      async (one) => {
+        one.server.closeAllConnections(); // followers would hold it open for as long as they like
+        await one.close();
+      },
+    );
     const guarded = await context.store.tokens.any();
     const host = guarded || loopback.has(config.host) ? config.host : "127.0.0.1";
     if (!guarded)

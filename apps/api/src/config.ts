@@ -31,6 +31,7 @@ const schema = z.object({
   PODQ_API_PORT: number("a port", 8750, 0, 65_535),
   PODQ_API_RATE: number("a number of requests", 1_200, 1, 1_000_000),
   PODQ_API_BODY_BYTES: number("a number of bytes", 32 * 1_048_576, 1_024, 256 * 1_048_576),
+  PODQ_API_BODY_MS: number("a number of milliseconds", 300_000, 1_000, 3_600_000),
   PODQ_WEBHOOK_KEY: text.optional(),
   PODQ_WEBHOOK_KEY_FILE: text.optional(),
   PODQ_WEBHOOK_ALLOW: ranges,
@@ -51,7 +52,9 @@ export type ApiConfig = Readonly<{
   port: number;
   /** Requests a minute of one token, or of one address without. */
   rate: number;
+  /** Of one request, but for streamed input; and the time in which it has to be there. */
   bodyBytes: number;
+  bodyMs: number;
   webhooks: WebhookConfig;
   /** How long a browser stays signed in. */
   sessionMs: number;
@@ -83,6 +86,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     port: c.PODQ_API_PORT,
     rate: c.PODQ_API_RATE,
     bodyBytes: c.PODQ_API_BODY_BYTES,
+    bodyMs: c.PODQ_API_BODY_MS,
     webhooks: { key: masterKeyOf(c), allow: c.PODQ_WEBHOOK_ALLOW },
     sessionMs: c.PODQ_API_SESSION_MS,
     proxies: c.PODQ_API_PROXIES,

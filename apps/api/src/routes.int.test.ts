@@ -6,7 +6,7 @@ import { openScene, type Scene } from "./testing.ts";
 type Route = { method: string; url: string };
 
 /** All that a stranger may reach, and that is open to him for good. */
-const open = new Set(["/healthz", "/login", "/ui/style.css"]);
+const open = new Set(["/healthz", "/login", "/logout", "/ui/style.css"]);
 const secret = "of-somebody-else-0815";
 const hidden = Buffer.from(secret).toString("base64");
 

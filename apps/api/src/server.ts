@@ -1,7 +1,6 @@
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import cookie from "@fastify/cookie";
-import rateLimit from "@fastify/rate-limit";
 import { PodqError, type Context } from "@podq/client/handles";
 import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import {
@@ -18,6 +17,7 @@ import { addSecurityHeaders, dashboardPolicy } from "./browser/headers.ts";
 import { addLogin, loginFor } from "./browser/login.ts";
 import { addPages } from "./browser/pages.ts";
 import { createFollowers } from "./followers.ts";
+import { addBodyTime, addLimits } from "./limits.ts";
 import { createMethods } from "./methods.ts";
 import { describeRoutes } from "./openapi.ts";
 import type { Metrics } from "./metrics.ts";
@@ -38,13 +38,14 @@ declare module "fastify" {
 /** The server with schemas for types. */
 export type App = FastifyInstance<Server, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>;
 
-/** Bounds of a server: requests a minute of one caller, bytes of one body, how long a browser stays signed in; and proxies to believe. */
-export type ServerOptions = { rate: number; bodyBytes: number; sessionMs: number; proxies: readonly string[] };
+/** Bounds of a server: requests a minute of one caller, bytes of one body and its time, how long a browser stays signed in; and proxies to believe. */
+export type ServerOptions = { rate: number; bodyBytes: number; bodyMs: number; sessionMs: number; proxies: readonly string[] };
 
 /** What a stranger reaches; everything else takes a token or a session. */
-const open = new Set(["/healthz", "/login", "/ui/style.css"]);
+const open = new Set(["/healthz", "/login", "/logout", "/ui/style.css"]);
 
 const headBytes = 65_536;
+const late = "ERR_HTTP_REQUEST_TIMEOUT";
 
 /** Makes the server: access first, then the routes, then every error as a problem. Listens nowhere yet. */
 export async function createServer(
@@ -86,17 +87,24 @@ export async function createServer(
   const methods = createMethods();
   app.addHook("onRoute", (route) => methods.add(route.url, [route.method].flat()));
   app.decorateRequest("caller");
+  addBodyTime(app, options.bodyMs, ({ raw }, reply) => {
+    if (reply.raw.writableEnded) raw.destroy();
+    else refuse(Object.assign(new Error("its time is over"), { code: late }), raw.socket);
+  });
+  const limits = await addLimits(app, options.rate);
   app.addHook("onRequest", async (request, reply) => {
-    if (open.has(request.routeOptions.url ?? "")) return;
+    const { url = "" } = request.routeOptions;
+    if (url === "/healthz") return;
+    if (open.has(url)) return limits.count(request, reply);
     try {
-      request.caller = await identify(context.store, request);
+      await limits.identified(request, reply, async () => identify(context.store, request));
     } catch (error) {
       const login = loginFor(error as Error, request);
       if (login === null) throw error;
       return reply.redirect(login, 303);
     }
     // A pod's name stands where its exec and events do, which take less.
-    const unsure = request.is404 || request.routeOptions.url?.endsWith("/:name") === true;
+    const unsure = request.is404 || url.endsWith("/:name");
     const taken = unsure ? methods.of(request.url.replace(/[?#].*$/s, "")) : [];
     if (taken.length === 0 || taken.includes(request.method)) return;
     reply.header("allow", taken.join(", "));
@@ -104,18 +112,11 @@ export async function createServer(
   });
   app.addHook("onResponse", async (request, reply) => {
     if (request.method === "GET" || request.method === "HEAD") return;
-    const { method, url, caller } = request;
-    log.info(
-      { audit: true, token: caller?.token ?? null, method, url, status: reply.statusCode, job: reply.getHeader("location") },
-      "write",
-    );
-  });
-  await app.register(rateLimit, {
-    hook: "preHandler",
-    max: options.rate,
-    timeWindow: "1 minute",
-    keyGenerator: ({ caller, ip }) => caller?.token ?? ip,
-    errorResponseBuilder: (_request, { after }) => new ApiError("rate-limited", `too many requests; try again in ${after}`),
+    const { method, caller, ip } = request;
+    const { statusCode: status } = reply;
+    if (caller === undefined && status === 429) return; // or strangers would fill the log
+    const url = request.url.replace(/[?#].*$/s, ""); // a query may hold secrets
+    log.info({ audit: true, token: caller?.token ?? null, ip, method, url, status, job: reply.getHeader("location") }, "write");
   });
   await describeRoutes(app, dashboardPolicy);
 
@@ -132,16 +133,21 @@ export async function createServer(
   return app;
 }
 
-// What is no request that a route could answer: too large a head, or no HTTP at all.
+// What is no request that a route could answer: too large a head, one that does not come to its end, or no HTTP at all.
 function refuse(error: Error & { code?: string }, socket: Socket): void {
   if (error.code === "ECONNRESET" || !socket.writable) return void socket.destroy();
-  const told =
-    error.code === "HPE_HEADER_OVERFLOW"
-      ? problem("head-too-large", `the request's line and headers are more than ${headBytes} bytes`)
-      : problem("invalid-request", "that is no HTTP");
+  const told = refusal(error.code);
   const body = JSON.stringify(told);
   const head = [`HTTP/1.1 ${told.status} ${STATUS_CODES[told.status]}`, "content-type: application/problem+json; charset=utf-8"];
-  socket.end([...head, `content-length: ${Buffer.byteLength(body)}`, "connection: close", "", body].join("\r\n"));
+  socket.write([...head, `content-length: ${Buffer.byteLength(body)}`, "connection: close", "", body].join("\r\n"));
+  socket.destroySoon();
+}
+
+function refusal(code: string | undefined): Problem {
+  if (code === "HPE_HEADER_OVERFLOW") return problem("head-too-large", `the request's line and headers are more than ${headBytes} bytes`);
+  return code === late
+    ? problem("request-too-slow", "the request did not come to its end in time")
+    : problem("invalid-request", "that is no HTTP");
 }
 
 const httpCodes: Record<number, ProblemCode> = { 413: "body-too-large", 415: "unsupported-media-type" };

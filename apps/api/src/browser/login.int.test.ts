@@ -78,6 +78,9 @@ describe("a browser's session", () => {
       expect.stringContaining("podq_session=; "),
     ]);
     expect([await status(out), await status(stays)]).toEqual([401, 200]);
+    const twice = await send(scene, "POST", "/logout", { headers: { cookie: out, origin: scene.url }, form: {} });
+    expect([twice.status, twice.headers.get("location")]).toEqual([303, "/login"]);
+    expect(twice.headers.getSetCookie()).toEqual(left.headers.getSetCookie());
     await scene.token("run");
     await scene.store.tokens.revoke(token.split("_")[1]!);
     expect(await status(stays)).toBe(401);

@@ -33,6 +33,7 @@ async function show(reply: FastifyReply, status: number, to: string, said: strin
 /** `/login`, where a browser gives a token for a session, and `/logout`, which ends it. The session is told from the token, and ends with it. */
 export async function addLogin(app: App, { tokens, sessions }: Pick<Store, "tokens" | "sessions">, sessionMs: number): Promise<void> {
   await app.register(async (scope: App) => {
+    scope.removeAllContentTypeParsers(); // strangers send a form, and a small one
     scope.addContentTypeParser("application/x-www-form-urlencoded", { parseAs: "string", bodyLimit: 8_192 }, (_request, body, done) =>
       done(null, Object.fromEntries(new URLSearchParams(String(body)))),
     );
@@ -56,6 +57,7 @@ export async function addLogin(app: App, { tokens, sessions }: Pick<Store, "toke
     });
 
     scope.post("/logout", { schema: { hide: true } }, async (request, reply) => {
+      demandOwnPage(request);
       const session = request.cookies[sessionCookie(request)];
       if (session !== undefined) await sessions.end(session);
       return reply.clearCookie(sessionCookie(request), cookie(request)).redirect("/login", 303);

@@ -136,6 +136,7 @@ export function addJobRoutes(app: App, context: Context, followers: ReturnType<t
   app.put(
     "/v1/jobs/:id/stdin",
     {
+      config: { endless: true },
       schema: {
         summary: "Write a command's standard input, of any length, while it runs",
         description:
