@@ -1,5 +1,6 @@
 import { connect, JobError, PodqError, type Job, type JobStatus, type Kind, type PodAddress, type Podq, type ResultOf } from "@podq/client";
 import type { Command } from "commander";
+import createSpinner from "yocto-spinner";
 import { readWay, UsageError } from "./config.ts";
 import { jobLines, json, plain, write, type Io } from "./output.ts";
 
@@ -62,11 +63,15 @@ export async function finish<K extends Exclude<Kind, "exec">>(
   show: (result: ResultOf<K>) => string,
 ): Promise<void> {
   if (options.detach) return write(context.stdout, options.json ? json({ id: job.id }) : `${job.id}\n`);
-  const subscription = job.subscribe((status) => progress(context, status), { onError: () => undefined });
+  const spinner = context.stderr.isTTY ? createSpinner({ stream: context.stderr, text: "accepted" }).start() : null;
+  const tell = (status: JobStatus): void => void (spinner && (spinner.text = progressOf(status)));
+  const subscription = job.subscribe(tell, { onError: () => undefined });
   try {
     const result = await job.result({ signal: context.interrupt });
+    spinner?.stop();
     await write(context.stdout, options.json ? json(result) : show(result));
   } catch (error) {
+    spinner?.stop();
     if (!(error instanceof JobError)) throw error;
     const status = await job.status();
     await write(context.stdout, options.json ? json(status) : "");
@@ -77,11 +82,10 @@ export async function finish<K extends Exclude<Kind, "exec">>(
   }
 }
 
-function progress({ stderr }: CliContext, { kind, state, position, attempts }: JobStatus): void {
-  if (!stderr.isTTY) return;
+function progressOf({ kind, state, position, attempts }: JobStatus): string {
   const where = position === null || position === 0 ? "" : `, ${position} before it`;
   const again = attempts.length > 1 ? `, attempt ${attempts.length}` : "";
-  stderr.write(`podq: ${kind} is ${state}${where}${again}\n`);
+  return `${kind} is ${state}${where}${again}`;
 }
 
 /** The exit code of an error that ended a command, and the one line that tells it. */

@@ -1,7 +1,8 @@
 import type { JobStatus, PodRecord } from "@podq/client";
 import { expect, it } from "vitest";
 import { failureOf } from "./context.ts";
-import { jobLines, json, podLines, table } from "./output.ts";
+import { jobLines, json, podLines } from "./output.ts";
+import { table } from "./table.ts";
 
 // It would empty the screen, name the window, and write over what stands there, by either kind of control codes.
 const hostile = "a\u001b[2J\u001b]0;b\u0007\r\u009b31m\nstate succeeded\u202e";

@@ -19,21 +19,6 @@ export function plain(text: string): string {
   return text.replace(/[\p{Cc}\u202a-\u202e\u2066-\u2069]/gu, " ");
 }
 
-/** A table with a head line, columns as wide as they need to be. Its cells are made {@link plain}. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [head, ...rows.map((row) => row.map(plain))];
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
-  return all
-    .map(
-      (row) =>
-        `${row
-          .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-          .join("  ")
-          .trimEnd()}\n`,
-    )
-    .join("");
-}
-
 /** How long ago, in the largest unit that fits. */
 export function age(since: Date, now: Date = new Date()): string {
   const seconds = Math.max(0, Math.round((now.getTime() - since.getTime()) / 1_000));

@@ -1,3 +1,4 @@
+import tab from "@bomb.sh/tab/commander";
 import { Command } from "commander";
 import { addCreate } from "./commands/create.ts";
 import { addDelete } from "./commands/delete.ts";
@@ -27,5 +28,7 @@ export function createProgram(context: CliContext): Command {
   addWebhooks(program, context);
   addDoctor(program, context);
   addServers(program, context);
+  tab(program, { completionCommandName: "completion" });
+  program.commands.find((command) => command.name() === "completion")?.description("print what completes podq in a shell: source it");
   return program;
 }

@@ -4,7 +4,8 @@ import { jobStates, podStatuses, signalNames } from "@podq/jobs";
 import { Argument, Option, type Command } from "commander";
 import { UsageError } from "../config.ts";
 import { addressOf, collectPair, exitCodes, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
-import { age, jobLines, json, ownerOf, podLines, table, write } from "../output.ts";
+import { age, jobLines, json, ownerOf, podLines, write } from "../output.ts";
+import { table } from "../table.ts";
 import { given } from "./create.ts";
 
 /** `podq ls | get | jobs | status | output | cancel | retry`: what is kept of pods and jobs. */
@@ -30,7 +31,7 @@ export function addRecords(program: Command, context: CliContext): void {
         pod.image,
         pod.service.accessUrl ?? "",
       ]);
-      await write(stdout, options.json ? json(pods) : table(["POD", "STATUS", "AGE", "IMAGE", "ACCESS URL"], rows));
+      await write(stdout, options.json ? json(pods) : table(["POD", "STATUS", "AGE", "IMAGE", "ACCESS URL"], rows, stdout.columns));
     });
 
   withOwner(program.command("get").description("show an owner's pod"))
@@ -63,7 +64,7 @@ export function addRecords(program: Command, context: CliContext): void {
         job.error === null ? job.state : `${job.state} (${job.error.code})`,
         age(job.createdAt),
       ]);
-      await write(stdout, options.json ? json(jobs) : table(["JOB", "KIND", "POD", "STATE", "AGE"], rows));
+      await write(stdout, options.json ? json(jobs) : table(["JOB", "KIND", "POD", "STATE", "AGE"], rows, stdout.columns));
     });
 
   program

@@ -5,7 +5,8 @@ import { Option, type Command } from "commander";
 import { readDatabases, UsageError } from "../config.ts";
 import { exitCodes, type CliContext } from "../context.ts";
 import { keyOf } from "./webhooks.ts";
-import { age, json, table, write } from "../output.ts";
+import { age, json, write } from "../output.ts";
+import { table } from "../table.ts";
 
 type CreateOptions = { scope: Scope; owner?: string[]; callbackUrl?: string; ifNone?: boolean; json?: boolean };
 
@@ -54,7 +55,7 @@ export function addTokens(program: Command, { stdout, stderr, exit }: CliContext
         owners.join(" ") || "all",
         age(createdAt),
       ]);
-      await write(stdout, options.json ? json(tokens) : table(["TOKEN", "LABEL", "SCOPE", "OWNERS", "AGE"], rows));
+      await write(stdout, options.json ? json(tokens) : table(["TOKEN", "LABEL", "SCOPE", "OWNERS", "AGE"], rows, stdout.columns));
     });
 
   token
