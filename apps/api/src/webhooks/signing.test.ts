@@ -38,8 +38,13 @@ describe("the master key", () => {
     const file = join(dir, "key");
     writeFileSync(file, `${master}\n`);
     expect(readMasterKey({ PODQ_WEBHOOK_KEY_FILE: file })).toBe(master);
-    expect(readMasterKey({ PODQ_WEBHOOK_KEY: "o".repeat(32), PODQ_WEBHOOK_KEY_FILE: file })).toBe("o".repeat(32));
+    expect(readMasterKey({ PODQ_WEBHOOK_KEY: "o".repeat(32), PODQ_WEBHOOK_KEY_FILE: "" })).toBe("o".repeat(32));
     expect(readMasterKey({ PODQ_WEBHOOK_KEY: "", PODQ_WEBHOOK_KEY_FILE: "" })).toBeUndefined();
+  });
+
+  it("that is set twice is an error, since one of the two would count for nothing", () => {
+    const both = { PODQ_WEBHOOK_KEY: master, PODQ_WEBHOOK_KEY_FILE: "/run/secrets/key" };
+    expect(() => readMasterKey(both)).toThrow("PODQ_WEBHOOK_KEY, PODQ_WEBHOOK_KEY_FILE: only one of them may be set");
   });
 
   it("that is too short or not there is told by the variable's name, without its value", () => {

@@ -17,6 +17,7 @@ const keyBytes = 32;
 
 /** The master key that the settings name; undefined if they name none. Throws an error that names the variable, and not its value. */
 export function readMasterKey({ PODQ_WEBHOOK_KEY: text, PODQ_WEBHOOK_KEY_FILE: file }: MasterKeySettings): string | undefined {
+  if (text && file) throw new Error("PODQ_WEBHOOK_KEY, PODQ_WEBHOOK_KEY_FILE: only one of them may be set");
   const [name, key] = text ? ["PODQ_WEBHOOK_KEY", text] : ["PODQ_WEBHOOK_KEY_FILE", file && contentsOf(file)];
   if (!key) return undefined;
   if (key.length < fewest) throw new Error(`${name}: a master key has at least ${fewest} characters; openssl rand -base64 32 makes one`);
