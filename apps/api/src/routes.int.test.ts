@@ -1,5 +1,6 @@
 // Every route that the server has, from its own list: one that is added is walked with the others.
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { podNameSchema } from "@podq/jobs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openScene, type Scene } from "./testing.ts";
 
@@ -71,6 +72,12 @@ function mayAnswer({ method, url }: Route, status: number): boolean {
   if (theirs || `${method} ${url}` in { ...bodies, ...queries }) return status === 403 || status === 404;
   return status < 400 || status === 403 || (status === 404 && url.includes("*")) || open.has(url);
 }
+
+it("no pod has a name that is a path of every pod", () => {
+  const own = routes.flatMap(({ url }) => /^\/v1\/pods\/:owner\/:id\/(\w+)$/.exec(url)?.[1] ?? []);
+  expect(own).toEqual(expect.arrayContaining(["events", "exec", "stop"]));
+  expect(own.filter((name) => podNameSchema.safeParse(name).success)).toEqual([]);
+});
 
 describe("every route", () => {
   it("is in the list", () => {

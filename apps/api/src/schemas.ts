@@ -1,12 +1,11 @@
-import { inQuery, podKey, podNameSchema, type Owner } from "@podq/jobs";
+import { inQuery, ownerIdSchema, podKey, podNameSchema, type Owner } from "@podq/jobs";
 import { z } from "zod";
 import { ApiError, problemSchema } from "./problem.ts";
 
-const id = z.string().regex(/^[A-Za-z0-9._:@-]{1,128}$/, { error: "must be 1 to 128 of A-Z a-z 0-9 . _ : @ -" });
 const kindOfOwner = z.enum(["project", "conversation"]);
 
 /** `/{owner}/{id}`: whose default pod. */
-export const podParams = z.strictObject({ owner: kindOfOwner, id });
+export const podParams = z.strictObject({ owner: kindOfOwner, id: ownerIdSchema });
 /** `/{owner}/{id}/{name}`: which of his pods. */
 export const namedPodParams = podParams.extend({ name: podNameSchema });
 /** `/{id}` of a job. */
@@ -22,11 +21,6 @@ export function addressOf(params: { owner: "project" | "conversation"; id: strin
   const { name = "default" } = params;
   return { owner, name, key: podKey(owner, name) };
 }
-
-/** `project/p1`, as a filter has it. */
-export const ownerFilter = z
-  .string()
-  .regex(/^(project|conversation)\/[A-Za-z0-9._:@-]{1,128}$/, { error: "must be project/ID or conversation/ID" });
 
 /** How much of a list to show, and where to go on: `cursor` is the `next` of the page before. */
 export const page = { limit: inQuery(z.int().min(1).max(1_000)).default(100), cursor: z.string().max(1_024).optional() };

@@ -16,7 +16,7 @@ export { callbackUrl as callbackUrlSchema, inQuery, labelPairs } from "./fields.
 export { deliveryStates, type DeliveryRecord, type DeliveryState, type DeliveryTry } from "./delivery.ts";
 export { RequestError } from "./errors.ts";
 export { runnable, slotsPerPod, successor, turnOf, type InLine } from "./line.ts";
-export { defaultPodName, ownerParts, ownerSchema, podKey, podNameSchema, type Owner } from "./owner.ts";
+export { defaultPodName, ownerIdSchema, ownerParts, ownerSchema, ownerTextSchema, podKey, podNameSchema, type Owner } from "./owner.ts";
 export {
   isTerminal,
   jobStates,

@@ -1,17 +1,25 @@
 import { z } from "zod";
 
-const ID = /^[A-Za-z0-9._:@-]{1,128}$/;
-const NAME = /^(?!(events|exec)$)[A-Za-z0-9._:@-]{1,128}$/; // in a path over HTTP these are taken for what a pod has
+const letters = "[A-Za-z0-9._:@-]{1,128}";
 const idRule = "1 to 128 of A-Z a-z 0-9 . _ : @ -";
+const taken = ["events", "exec", "extend", "restart", "start", "stop"]; // where a pod's name stands in a path over HTTP, these are its own
 
-const ownerId = z.string().regex(ID, { error: `must be ${idRule}` });
+/** Id of a project or a conversation. */
+export const ownerIdSchema = z.string().regex(new RegExp(`^${letters}$`), { error: `must be ${idRule}` });
+
+/** An owner as a text: `project/p1`. */
+export const ownerTextSchema = z
+  .string()
+  .regex(new RegExp(`^(project|conversation)/${letters}$`), { error: "must be project/ID or conversation/ID" });
 
 /** Name of one of an owner's pods; in the same letters as an owner's id. */
-export const podNameSchema = z.string().regex(NAME, { error: `must be ${idRule}, and neither "events" nor "exec"` });
+export const podNameSchema = z.string().regex(new RegExp(`^(?!(${taken.join("|")})$)${letters}$`), {
+  error: `must be ${idRule}, and none of ${taken.join(", ")}`,
+});
 
 /** Whose pod: a project or a conversation. If both are given the project wins, and the conversation is dropped. */
 export const ownerSchema = z
-  .strictObject({ project: ownerId.optional(), conversation: ownerId.optional() })
+  .strictObject({ project: ownerIdSchema.optional(), conversation: ownerIdSchema.optional() })
   .meta({ anyOf: [{ required: ["project"] }, { required: ["conversation"] }] }) // says in the JSON Schema what refine checks
   .refine((owner) => owner.project !== undefined || owner.conversation !== undefined, {
     error: "names neither a project nor a conversation",

@@ -1,12 +1,22 @@
 import { jobHandle, toJobStatus, type Context } from "@podq/client/handles";
-import { isTerminal, jobStates, jobWire, jobWithResultWire, requestBodies, signalAnswers, signalNames, stdinBytes } from "@podq/jobs";
+import {
+  isTerminal,
+  jobStates,
+  jobWire,
+  jobWithResultWire,
+  ownerTextSchema,
+  requestBodies,
+  signalAnswers,
+  signalNames,
+  stdinBytes,
+} from "@podq/jobs";
 import type { JobDocument } from "@podq/store";
 import type { Readable } from "node:stream";
 import { z } from "zod";
 import { demandScope, reaches, type Caller } from "../access.ts";
 import type { createFollowers } from "../followers.ts";
 import { ApiError } from "../problem.ts";
-import { anyProblem, cursorOf, jobParams, ownerFilter, page, positionOf, writeProblem } from "../schemas.ts";
+import { anyProblem, cursorOf, jobParams, page, positionOf, writeProblem } from "../schemas.ts";
 import type { App } from "../server.ts";
 import { goneSignal } from "./gone.ts";
 import { ownersOf } from "./pods.ts";
@@ -14,7 +24,7 @@ import { ownersOf } from "./pods.ts";
 const listed = z.object({ items: z.array(jobWire), next: z.string().nullable() });
 const filter = z.strictObject({
   ...page,
-  owner: ownerFilter.optional(),
+  owner: ownerTextSchema.optional(),
   name: z.string().max(128).optional(),
   state: z.enum(jobStates).optional(),
 });

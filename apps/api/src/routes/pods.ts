@@ -1,5 +1,15 @@
 import { enqueue, podHandle, toJobStatus, type Context } from "@podq/client/handles";
-import { jobWire, labelPairs, parseRequest, podStatuses, podWire, requestBodies, stdinBytes, type Owner } from "@podq/jobs";
+import {
+  jobWire,
+  labelPairs,
+  ownerTextSchema,
+  parseRequest,
+  podStatuses,
+  podWire,
+  requestBodies,
+  stdinBytes,
+  type Owner,
+} from "@podq/jobs";
 import { toPodRecord, type JobDocument } from "@podq/store";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
@@ -11,7 +21,6 @@ import {
   cursorOf,
   idempotencyHeader,
   namedPodParams,
-  ownerFilter,
   page,
   podParams,
   positionOf,
@@ -23,7 +32,7 @@ const accepted = { 202: jobWire.meta({ description: "Accepted; Location is the j
 const listed = z.object({ items: z.array(podWire), next: z.string().nullable() });
 const filter = z.strictObject({
   ...page,
-  owner: ownerFilter.optional(),
+  owner: ownerTextSchema.optional(),
   status: z.enum(podStatuses).optional(),
   host: z.string().max(253).optional(),
   label: labelPairs.optional(),

@@ -1,5 +1,5 @@
 import { checkCallback } from "@podq/client/line";
-import { callbackUrlSchema, RequestError } from "@podq/jobs";
+import { callbackUrlSchema, ownerTextSchema, RequestError } from "@podq/jobs";
 import { openStore, scopes, type Scope, type Store } from "@podq/store";
 import { Option, type Command } from "commander";
 import { readDatabases, UsageError } from "../config.ts";
@@ -80,8 +80,7 @@ async function demandCallback(store: Store, url: string): Promise<void> {
 }
 
 function collectOwner(text: string, sofar: string[] = []): string[] {
-  if (!/^(project|conversation)\/[A-Za-z0-9._:@-]{1,128}$/.test(text))
-    throw new UsageError(`${JSON.stringify(text)} is not project/ID or conversation/ID`);
+  if (!ownerTextSchema.safeParse(text).success) throw new UsageError(`${JSON.stringify(text)} is not project/ID or conversation/ID`);
   return [...sofar, text];
 }
 
