@@ -3,7 +3,7 @@ import type { Scope, Store, TokenDocument } from "@podq/store";
 import type { FastifyRequest } from "fastify";
 import { ApiError } from "./problem.ts";
 
-/** Who asks: a token's holder; without any token in the database everybody on this machine. */
+/** Who asks: a token's holder; as long as there never was a token, everybody on this machine. */
 export type Caller = { token: string | null; scope: Scope; owners: readonly string[] | null; callbackUrl: string | null };
 
 /** What of a request tells who asks. */
@@ -18,11 +18,12 @@ const everybody: Caller = { token: null, scope: "admin", owners: null, callbackU
 const ranks: Record<Scope, number> = { read: 0, run: 1, admin: 2 };
 const localNames = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const localAddress = /^(::ffff:)?127\.|^::1$/;
+const forwarding = /^(x-forwarded-.*|forwarded|via|x-real-ip)$/;
 const reading = new Set(["GET", "HEAD", "OPTIONS"]);
 
 /**
- * Finds out who asks: by the token in the header, by the session in the cookie, or as everybody on this machine while there is
- * no token. Throws ApiError `unauthorized`, or `access-denied` for a page elsewhere that uses somebody's browser.
+ * Finds out who asks: by the token in the header, by the session in the cookie, or as everybody on this machine as long as
+ * there never was a token. Throws ApiError `unauthorized`, or `access-denied` for a page elsewhere that uses somebody's browser.
  */
 export async function identify({ tokens, sessions }: Pick<Store, "tokens" | "sessions">, asking: Asking): Promise<Caller> {
   const text = /^Bearer (\S+)$/i.exec(asking.headers.authorization ?? "")?.[1];
@@ -38,7 +39,7 @@ export async function identify({ tokens, sessions }: Pick<Store, "tokens" | "ses
     demandOwnPage(asking);
     return callerOf(token);
   }
-  if (await tokens.any()) throw new ApiError("unauthorized", "give a token: Authorization: Bearer podq_...; podq token create makes one");
+  if (await tokens.ever()) throw new ApiError("unauthorized", "give a token: Authorization: Bearer podq_...; podq token create makes one");
   if (!isOnThisMachine(asking))
     throw new ApiError("access-denied", "without a token podq is there for this machine only, under the name of localhost");
   if (isOwnPage(asking) !== null) demandOwnPage(asking);
@@ -65,7 +66,7 @@ function isOwnPage({ headers }: Pick<Asking, "headers">): boolean | null {
 // The Host header alone is anybody's to write, and a proxy on this machine speaks for others.
 function isOnThisMachine({ headers, socket }: Asking): boolean {
   const name = (headers.host ?? "").replace(/:\d+$/, "");
-  const forwarded = headers["x-forwarded-for"] !== undefined || headers.forwarded !== undefined;
+  const forwarded = Object.keys(headers).some((header) => forwarding.test(header));
   return localNames.has(name) && !forwarded && localAddress.test(socket.remoteAddress ?? "");
 }
 

@@ -12,7 +12,7 @@ export type Api = { url: string; stop: () => Promise<void> };
 
 const loopback = new Set(["127.0.0.1", "::1", "localhost"]);
 
-/** Starts the API. Without any token it listens on loopback only, wherever it was to listen, and says so. Throws what names the setting to mend. */
+/** Starts the API. As long as there never was a token it listens on loopback only, wherever it was to listen, and says so. Throws what names the setting to mend. */
 export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
   const started = new AsyncDisposableStack();
   try {
@@ -33,7 +33,7 @@ export async function startApi(config: ApiConfig, log: Logger): Promise<Api> {
         await one.close();
       },
     );
-    const guarded = await context.store.tokens.any();
+    const guarded = await context.store.tokens.ever();
     const host = guarded || loopback.has(config.host) ? config.host : "127.0.0.1";
     if (!guarded)
       log.warn({ host }, "there is no token: everybody on this machine is let in, and nobody else; podq token create makes one");

@@ -47,7 +47,7 @@ export type ApiConfig = Readonly<{
   redisUrl: string;
   mongodbUri: string;
   prefix: string;
-  /** Where it listens; only loopback while there is no token. Port 0 takes any that is free. */
+  /** Where it listens; only loopback as long as there never was a token. Port 0 takes any that is free. */
   host: string;
   port: number;
   /** Requests a minute of one token, or of one address without. */

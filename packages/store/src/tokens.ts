@@ -79,8 +79,8 @@ export function createTokenStore(model: Model<TokenDocument>) {
     /** The token with this id; null if there is none, or it was revoked. Proves nothing of who asks. */
     get: async (id: string): Promise<TokenDocument | null> => model.findOne({ _id: id, revokedAt: null }).lean<TokenDocument>(),
 
-    /** Whether there is a token that counts. */
-    any: async (): Promise<boolean> => (await model.exists({ revokedAt: null })) !== null,
+    /** Whether there is a token, or ever was one: revoked ones are kept. */
+    ever: async (): Promise<boolean> => (await model.exists({})) !== null,
 
     /** All tokens, newest first, without their digests. */
     list: async (): Promise<Omit<TokenDocument, "digest">[]> =>

@@ -77,6 +77,7 @@ describe("a browser's session", () => {
       "/login",
       expect.stringContaining("podq_session=; "),
     ]);
+    await expect.poll(() => scene.log.findLast(({ url }) => url === "/logout")).toMatchObject({ audit: true, token: token.split("_")[1] });
     expect([await status(out), await status(stays)]).toEqual([401, 200]);
     const twice = await send(scene, "POST", "/logout", { headers: { cookie: out, origin: scene.url }, form: {} });
     expect([twice.status, twice.headers.get("location")]).toEqual([303, "/login"]);

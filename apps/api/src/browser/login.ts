@@ -59,7 +59,10 @@ export async function addLogin(app: App, { tokens, sessions }: Pick<Store, "toke
     scope.post("/logout", { schema: { hide: true } }, async (request, reply) => {
       demandOwnPage(request);
       const session = request.cookies[sessionCookie(request)];
-      if (session !== undefined) await sessions.end(session);
+      if (session !== undefined) {
+        request.caller = await identify({ tokens, sessions }, request).catch(() => undefined as never); // for the audit
+        await sessions.end(session);
+      }
       return reply.clearCookie(sessionCookie(request), cookie(request)).redirect("/login", 303);
     });
   });
