@@ -15,8 +15,8 @@ export function goneSignal({ raw }: Pick<FastifyReply, "raw">): AbortSignal {
 }
 
 /**
- * The same for an answer without an end, which is cut off when the caller may have no more of it: his token was revoked, his
- * session is over.
+ * The same for a request without an end, which is cut off, its body too, when the caller may no longer make it: his token was
+ * revoked, his session is over.
  */
 export function allowedSignal(store: Pick<Store, "tokens" | "sessions">, request: FastifyRequest, reply: FastifyReply): AbortSignal {
   const gone = goneSignal(reply);

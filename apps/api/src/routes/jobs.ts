@@ -18,7 +18,7 @@ import type { createFollowers } from "../followers.ts";
 import { ApiError } from "../problem.ts";
 import { anyProblem, cursorOf, jobParams, page, positionOf, writeProblem } from "../schemas.ts";
 import type { App } from "../server.ts";
-import { goneSignal } from "./gone.ts";
+import { allowedSignal, goneSignal } from "./gone.ts";
 import { ownersOf } from "./pods.ts";
 
 const listed = z.object({ items: z.array(jobWire), next: z.string().nullable() });
@@ -164,6 +164,7 @@ export function addJobRoutes(app: App, context: Context, followers: ReturnType<t
           "conflict",
           `job ${job._id} waits for no standard input: it was not enqueued with a stream, has ended, or another request writes it`,
         );
+      allowedSignal(store, request, reply); // ends the body with the access
       await context.feeds.start(job._id, request.body as Readable);
       return reply.code(204).send(null);
     },

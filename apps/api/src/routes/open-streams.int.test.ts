@@ -79,3 +79,26 @@ it("an open stream ends soon after its token was revoked, and others go on", asy
   expect([others.over(), events.over(), theirs[0]!.heard()]).toEqual([false, false, "first "]);
   stop.abort();
 }, 120_000);
+
+it("an input that is still open ends soon after its token was revoked, and the job with it", async () => {
+  await using scene = await openScene();
+  const { text, token } = await scene.store.tokens.create({ label: "x", scope: "run", owners: ["project/p"] });
+  const body = { command: "cat", stdin: { stream: true } };
+  const job = String((await scene.ask("POST", "/v1/pods/project/p/exec", { token: text, body })).body.id);
+  const stop = new AbortController();
+  const putting = fetch(`${scene.url}/v1/jobs/${job}/stdin`, {
+    method: "PUT",
+    headers: { authorization: `Bearer ${text}`, "content-type": "application/octet-stream" },
+    body: new ReadableStream({ start: (input) => input.enqueue(Buffer.from("first")) }),
+    duplex: "half",
+    signal: stop.signal,
+  }).then(
+    () => "answered",
+    () => "cut off",
+  );
+  await expect.poll(async () => (await scene.store.input.pieceAt(job, 0)) !== null, { timeout: 20_000 }).toBe(true);
+  await scene.store.tokens.revoke(token._id);
+  await expect.poll(async () => (await scene.store.jobs.get(job))?.state, { timeout: 60_000 }).toBe("cancelled");
+  expect(await putting).toBe("cut off");
+  stop.abort();
+}, 120_000);
