@@ -1,6 +1,7 @@
 import { Agent, get } from "node:http";
 import { connect } from "node:net";
 import { text } from "node:stream/consumers";
+import { startMongo } from "@podq/devstack";
 import { describe, expect, it } from "vitest";
 import { openScene, type Scene } from "./testing.ts";
 
@@ -67,6 +68,37 @@ describe("over HTTP", () => {
     expect(warnings).toEqual([]);
   });
 
+  it("stop, start and restart need no body", async () => {
+    await using scene = await openScene();
+    for (const kind of ["stop", "start", "restart"])
+      expect(await scene.ask("POST", `/v1/pods/project/p/${kind}`)).toMatchObject({ status: 202, body: { kind } });
+  });
+
+  it("whoever follows a silent command's output is answered at once", async () => {
+    await using scene = await openScene();
+    const id = await exec(scene);
+    for (const query of ["stream=stdout&follow=true", "follow=true"]) {
+      const stop = new AbortController();
+      const response = await fetch(`${scene.url}/v1/jobs/${id}/output?${query}`, { signal: stop.signal });
+      expect([response.status, response.headers.get("content-security-policy")]).toEqual([200, expect.any(String) as string]);
+      stop.abort();
+    }
+  });
+
+  it("a MongoDB that is away is told as such, whoever asks, and nothing of where it is", async () => {
+    const mongo = await startMongo();
+    await using scene = await openScene({ MONGODB_URI: mongo.uri.replace("/?", "/podq?") });
+    const id = await exec(scene);
+    await mongo.kill();
+    const headers = [{}, { authorization: `Bearer ${"podq_000000000000_".padEnd(61, "A")}` }, { cookie: `podq_session=${"A".repeat(43)}` }];
+    const paths = ["/readyz", "/v1/pods", "/v1/jobs", `/v1/jobs/${id}`];
+    const asked = paths.flatMap((path) => headers.map(async (one) => scene.ask("GET", path, { headers: one })));
+    for (const { status, body } of await Promise.all(asked)) {
+      expect([status, body.code]).toEqual([503, "unavailable"]);
+      expect(body.detail).not.toMatch(/127\.0\.0\.1|localhost/);
+    }
+  }, 120_000);
+
   it("the same request under one key is one job, and another one a conflict", async () => {
     await using scene = await openScene();
     const ask = async (command: string) =>
@@ -91,6 +123,15 @@ describe("over HTTP", () => {
       { field: "maxOutputBytes" },
     ],
     ["a cursor of one's own", "GET", "/v1/pods?cursor=abc", undefined, 400, { field: "cursor" }],
+    [
+      "a cursor of another list",
+      "GET",
+      `/v1/jobs?cursor=${Buffer.from('["x","y"]').toString("base64url")}`,
+      undefined,
+      400,
+      { field: "cursor" },
+    ],
+    ["a pod's name without its owner", "GET", "/v1/jobs?name=gpu", undefined, 400, { field: "name" }],
     ["a wait that is too long", "GET", "/v1/jobs/x?wait=900s", undefined, 400, { field: "wait" }],
     ["an unknown job", "GET", "/v1/jobs/none", undefined, 404, { code: "not-found" }],
     ["an unknown pod", "GET", "/v1/pods/project/none", undefined, 404, { code: "not-found" }],

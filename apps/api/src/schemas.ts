@@ -25,11 +25,11 @@ export function addressOf(params: { owner: "project" | "conversation"; id: strin
 /** How much of a list to show, and where to go on: `cursor` is the `next` of the page before. */
 export const page = { limit: inQuery(z.int().min(1).max(1_000)).default(100), cursor: z.string().max(1_024).optional() };
 
-/** The position that a cursor stands for. Throws ApiError for one that was not made by {@link cursorOf}. */
-export function positionOf(cursor: string | undefined): string[] | undefined {
+/** The position, of this form, that a cursor stands for. Throws ApiError for one that was not made by {@link cursorOf}. */
+export function positionOf<Position extends z.ZodType>(cursor: string | undefined, position: Position): z.output<Position> | undefined {
   if (cursor === undefined) return undefined;
   try {
-    return z.array(z.string()).parse(JSON.parse(Buffer.from(cursor, "base64url").toString()));
+    return position.parse(JSON.parse(Buffer.from(cursor, "base64url").toString()));
   } catch {
     throw new ApiError("invalid-request", "cursor: must be the `next` of an earlier page", "cursor");
   }

@@ -1,7 +1,7 @@
 import { STATUS_CODES, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import cookie from "@fastify/cookie";
-import { PodqError, type Context } from "@podq/client/handles";
+import { PodqError, readError, type Context } from "@podq/client/handles";
 import fastify, { LogController, type FastifyBaseLogger, type FastifyError, type FastifyInstance } from "fastify";
 import {
   hasZodFastifySchemaValidationErrors,
@@ -163,5 +163,6 @@ function problemOf(error: Error): Problem {
   const { statusCode = 500 } = error as Partial<FastifyError>;
   if (statusCode >= 400 && statusCode < 500)
     return { ...problem(httpCodes[statusCode] ?? "invalid-request", error.message), status: statusCode };
+  if (readError(error) !== error) return problem("unavailable", "podq's databases cannot be reached; try again"); // strangers read it: no names
   return problem("internal", "podq failed at this request; its log says why");
 }

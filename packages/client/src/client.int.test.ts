@@ -259,6 +259,7 @@ describe("lists", () => {
     expect(listed.map(({ id }) => id)).toEqual(ids.toReversed());
     expect((await Array.fromAsync(scene.podq.jobs({ project: "a", name: "gpu" }))).map(({ id }) => id)).toEqual([ids[1]]);
     expect(await Array.fromAsync(scene.podq.jobs({ state: "lost" }))).toEqual([]);
+    await expect(Array.fromAsync(scene.podq.jobs({ name: "gpu" }))).rejects.toMatchObject({ code: "invalid-request" });
   });
 });
 

@@ -1,6 +1,7 @@
 import type { JobState, PodStatus } from "@podq/jobs";
 import { ownerPrefix, toPodRecord, type PodRecord } from "@podq/store";
 import { openContext, type ConnectOptions } from "./context.ts";
+import { PodqError } from "./errors.ts";
 import { connectHttp } from "./http/connect.ts";
 import type { HttpOptions } from "./http/transport.ts";
 import { jobHandle, type Job } from "./job.ts";
@@ -57,6 +58,8 @@ export async function connect(options: ConnectOptions | HttpOptions): Promise<Po
     },
     async *jobs({ state, name, ...owner } = {}) {
       const prefixOf = ownerOf(owner) && ownerPrefix(podHandle(context, owner).owner);
+      if (name !== undefined && prefixOf === undefined)
+        throw new PodqError("invalid-request", "name: names one of an owner's pods, so give the owner too");
       const filter = {
         ...(state && { state }),
         ...(prefixOf !== undefined && (name === undefined ? { podKeyPrefix: prefixOf } : { podKey: prefixOf + name })),

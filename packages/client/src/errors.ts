@@ -29,7 +29,7 @@ export function asPodqError(error: unknown, jobId?: string): PodqError {
   return new PodqError("internal", message, options);
 }
 
-/** The error as it is, or `unavailable` if it says that MongoDB was away. */
+/** The error as it is, or `unavailable` if it says that MongoDB or Redis was away. */
 export function readError(error: unknown): unknown {
-  return isUnreachable(error) ? asPodqError(error) : error;
+  return isUnreachable(error) || error instanceof QueueError ? asPodqError(error) : error;
 }

@@ -55,8 +55,10 @@ export function addJobRoutes(app: App, context: Context, followers: ReturnType<t
     { schema: { summary: "List jobs, newest first", querystring: filter, response: { 200: listed, ...anyProblem } } },
     async (request) => {
       const { owner, name, state, limit, cursor } = request.query;
+      if (name !== undefined && owner === undefined)
+        throw new ApiError("invalid-request", "name: names one of an owner's pods, so give the owner too", "name");
       const owners = ownersOf(request.caller, owner);
-      const [at, id] = positionOf(cursor) ?? [];
+      const [at, id] = positionOf(cursor, z.tuple([z.iso.datetime(), z.string()])) ?? [];
       const jobs = await store.jobs.list(
         {
           ...(state && { state }),

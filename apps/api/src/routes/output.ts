@@ -1,6 +1,7 @@
 import { Readable } from "node:stream";
 import { jobHandle, type Context } from "@podq/client/handles";
 import { inQuery } from "@podq/jobs";
+import type { FastifyReply } from "fastify";
 import { z } from "zod";
 import { anyProblem, jobParams } from "../schemas.ts";
 import type { App } from "../server.ts";
@@ -40,7 +41,8 @@ export function addOutputRoutes(app: App, context: Context): void {
       const pieces = jobHandle(context, id).output({ from: begin, follow, signal });
       reply.type(stream === undefined ? "application/x-ndjson" : "application/octet-stream");
       const body = stream === undefined ? lines(pieces) : bytes(pieces);
-      return reply.send(Readable.from(quiet(body, signal), { objectMode: false }) as never);
+      const begun = follow ? atOnce(reply, quiet(body, signal)) : quiet(body, signal);
+      return reply.send(Readable.from(begun, { objectMode: false }) as never);
     },
   );
 }
@@ -53,6 +55,12 @@ async function* bytes(pieces: Pieces): AsyncGenerator<Buffer> {
 
 async function* lines(pieces: Pieces): AsyncGenerator<Buffer> {
   for await (const { data, ...piece } of pieces) yield Buffer.from(`${JSON.stringify({ ...piece, data: data.toString("base64") })}\n`);
+}
+
+// Whoever follows hears that he does before the first byte is written, however long that takes.
+async function* atOnce({ raw }: FastifyReply, body: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  raw.flushHeaders();
+  yield* body;
 }
 
 // A caller who has gone is no failure.

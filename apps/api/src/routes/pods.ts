@@ -74,7 +74,7 @@ export function addPodRoutes(app: App, context: Context): void {
     async (request) => {
       const { owner, status, host, label, limit, cursor } = request.query;
       const owners = ownersOf(request.caller, owner);
-      const [after] = positionOf(cursor) ?? [];
+      const [after] = positionOf(cursor, z.tuple([z.string()])) ?? [];
       const asked = { ...defined({ status, host, owners, after }), labels: labelsOf(label) };
       const pods = await store.pods.list(asked, limit);
       const last = pods.length < limit ? undefined : pods.at(-1);
@@ -114,12 +114,12 @@ export function addPodRoutes(app: App, context: Context): void {
     for (const [verb, summary] of timed)
       app.post(
         `${path}/${verb}`,
-        { schema: { summary, params, body: requestBodies[verb], headers: idempotencyHeader, response: accepted } },
+        { schema: { summary, params, body: requestBodies[verb].nullish(), headers: idempotencyHeader, response: accepted } },
         async (request, reply) => {
           const { owner, name } = addressOf(request.params);
           demandRun(request.caller, owner);
           const job = await podHandle({ ...context, by: request.caller }, { ...owner, name })[verb]({
-            ...defined(request.body),
+            ...defined(request.body ?? {}),
             ...keyed(request.headers),
           });
           return (await accept(reply, job.id)) as never;
