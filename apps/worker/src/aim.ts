@@ -22,8 +22,12 @@ export function createAim(jobs: Pick<Store["jobs"], "retarget">) {
 
     /** The job with the pod on record in which its command may be started now, before anything is sent. Null: the attempt is over. */
     async correct(job: JobDocument, pod: PodDocument | null): Promise<JobDocument | null> {
-      if (job.kind !== "exec" || (job.attempt > 1 && job.target !== null)) return job; // an earlier attempt may have started it there
+      if (job.kind !== "exec") return job;
       const target = targetIn(pod);
+      // An earlier attempt may have started it there, unless that was a guess beside the pod: an attempt starts nothing before it has
+      // mended such a guess, and while the turn is this job's the pod is as it was.
+      const guessedWrong = job.target?.guess === true && job.target.podUid !== target?.podUid;
+      if (job.attempt > 1 && job.target !== null && !guessedWrong) return job;
       remember(job.podKey, target);
       if (job.target?.podUid === target?.podUid && job.target?.podName === target?.podName) return job;
       return (await jobs.retarget({ id: job._id, attempt: job.attempt }, target)) ? { ...job, target } : null;

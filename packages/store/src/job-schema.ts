@@ -21,8 +21,8 @@ export type Attempt = { n: number; worker: string; startedAt: Date; endedAt: Dat
 /** One step of a record's life, as a follower sees it. */
 export type JobEvent = { version: number; at: Date; state: JobState; attempt: number };
 
-/** The pod that an exec's command may have been started in. */
-export type Target = { podName: string; podUid: string };
+/** The pod that an exec's command may have been started in. `guess`: taken from an earlier exec at the claim, and not looked at yet. */
+export type Target = { podName: string; podUid: string; guess?: boolean };
 
 /** A job as it is stored; `_id` is its id. */
 export type JobDocument = {
@@ -111,7 +111,7 @@ export const jobSchema = new Schema<JobDocument>(
     attempt: { type: Number, required: true },
     attempts: { type: [part({ n: Number, worker: String, startedAt: Date, endedAt: Date, why: String })], required: true },
     run: { type: Number, required: true },
-    target: optional(part({ podName: String, podUid: String })),
+    target: optional(part({ podName: String, podUid: String, guess: Boolean })),
     notBefore: optional(Date),
     cancel: optional(part({ at: Date, reason: String })),
     signals: {

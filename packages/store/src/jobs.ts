@@ -129,7 +129,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /**
      * Makes a worker the one that runs a job: queued, or running with its lease over, to running. Null if it is neither, or if
-     * another job holds the pod. `target`, for an exec, is a guess until it is retargeted. One compare-and-set; the unique index
+     * another job holds the pod. `target`, for an exec that shares its pod with none, is a guess until it is retargeted. One compare-and-set; the unique index
      * on `turn` decides between two that may not share.
      */
     async claim(
@@ -167,7 +167,18 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
               worker: literal(worker),
               leaseUntil: serverTime(leaseMs),
               startedAt: { $ifNull: ["$startedAt", "$$NOW"] },
-              target: { $ifNull: ["$target", { $cond: [{ $eq: ["$kind", "exec"] }, literal(target), null] }] },
+              target: {
+                $ifNull: [
+                  "$target",
+                  {
+                    $cond: [
+                      { $and: [{ $eq: ["$kind", "exec"] }, { $not: ["$parallel"] }] },
+                      literal(target && { ...target, guess: true }),
+                      null,
+                    ],
+                  },
+                ],
+              },
               notBefore: null,
             },
           },

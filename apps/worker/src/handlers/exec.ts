@@ -144,6 +144,9 @@ async function podGone(means: ExecMeans, attempt: Attempt & { pod: PodDocument }
     namespaceUid: namespaceUid ?? undefined,
     deploymentUid: deploymentUid ?? undefined,
   };
+  // What becomes of the pod's record from here on must not make its guess look wrong.
+  const { podName, podUid, guess } = job.target!;
+  if (guess && !(await means.store.jobs.retarget(hold.claim, { podName, podUid }))) return { kind: "fenced" };
   const seen = await means.pods.observe(ref, { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: observeTimeoutMs });
   await means.store.pods.patch(
     pod,
