@@ -1,12 +1,10 @@
 // What the files in ops/ ask Prometheus for is what a worker and an API serve that have worked.
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
-import { createServer, type AddressInfo } from "node:net";
 import { join } from "node:path";
 import { parser } from "@prometheus-io/lezer-promql";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
-import { endProcess, setScene, type Scene } from "./testing.ts";
+import { endProcess, freePort, setScene, type Scene } from "./testing.ts";
 
 type Rule = { alert: string; expr: string; labels: { severity: string }; annotations: { summary: string; runbook: string } };
 type Panel = { title: string; targets?: { expr: string }[]; panels?: Panel[] };
@@ -134,12 +132,3 @@ describe("the files in ops", () => {
     for (const { alert } of rules) expect(readme).toContain(`\`${alert}\``);
   });
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}

@@ -1,9 +1,9 @@
 import { once } from "node:events";
-import { createServer, type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 import { createServer as createHttpServer } from "node:http";
 import { json } from "node:stream/consumers";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
-import { endProcess, setScene, type Scene } from "./testing.ts";
+import { endProcess, freePort, setScene, type Scene } from "./testing.ts";
 
 type Span = { traceId: string; spanId: string; parentSpanId?: string; name: string; service: string; text: string };
 type Sent = {
@@ -95,12 +95,3 @@ it("none of what traces is loaded where it is not asked for", async () => {
   expect([loaded(plain), loaded(asked).length > 5]).toEqual([[], true]);
   await Promise.all([asked, plain].map(async (worker) => endProcess(worker, "SIGTERM")));
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
-}
