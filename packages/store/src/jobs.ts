@@ -47,9 +47,6 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     ...line,
     get,
 
-    /** The jobs with these ids, in no order; those that are not known are left out. */
-    getMany: async (ids: readonly string[]): Promise<JobDocument[]> => model.find({ _id: { $in: ids } }).lean<JobDocument[]>(),
-
     /** The versions of the jobs with these ids; those that are not known are left out. */
     versions: async (ids: readonly string[]): Promise<Map<string, number>> =>
       versionsOf(await jobs.find({ _id: { $in: [...ids] } }, { projection: { version: 1 } }).toArray()),

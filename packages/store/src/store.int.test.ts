@@ -89,7 +89,7 @@ describe("what comes at the same time", () => {
     );
     expect(accepted.filter((_, n) => n !== 7)).toEqual(many.filter((_, n) => n !== 7));
     expect(accepted[7]).toBe("first"); // the same request under the same key
-    const places = (await store.jobs.getMany(many)).map(({ seq }) => seq.toBigInt());
+    const places = (await Promise.all(many.map(store.jobs.get))).flatMap((job) => (job === null ? [] : [job.seq.toBigInt()]));
     expect(new Set(places).size).toBe(many.length - 1);
     expect(places).not.toContain(0n);
   });
@@ -106,7 +106,7 @@ describe("what comes at the same time", () => {
     const attempts = many.map((_, n) => (n % 10 === 0 ? 2 : 1)); // there is no second one
     const ends = await Promise.all(many.map(async (id, n) => store.jobs.end({ id, attempt: attempts[n]! }, succeeded)));
     expect(ends).toEqual(attempts.map((attempt) => attempt === 1));
-    expect((await store.jobs.getMany(many)).filter(({ state }) => state === "succeeded")).toHaveLength(54);
+    expect((await Promise.all(many.map(store.jobs.get))).filter((job) => job?.state === "succeeded")).toHaveLength(54);
   });
 
   it("ends each for itself, though one of them cannot", async () => {

@@ -216,7 +216,8 @@ describe("a job's end", () => {
       }),
     );
     await Promise.all([deliveries(scene), deliveries(scene), deliveries(scene)]);
-    const open = async () => (await scene.store.jobs.getMany(ids)).filter(({ callback }) => callback!.state !== "delivered").length;
+    const open = async () =>
+      (await Promise.all(ids.map(scene.store.jobs.get))).filter((job) => job!.callback!.state !== "delivered").length;
     await expect.poll(open, { timeout: 25_000 }).toBe(0);
     expect(receiver.heard.map(({ data }) => String(data.id)).toSorted(inOrder)).toEqual(ids.toSorted(inOrder));
   });

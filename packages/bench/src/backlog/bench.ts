@@ -10,7 +10,8 @@ import { verdict } from "../goal.ts";
 import { markdownTable } from "../markdown.ts";
 import { residentMb } from "../memory.ts";
 import { figure, median, quantile } from "../stats.ts";
-import type { BacklogStart, BacklogWorkerSettings } from "./worker-child.ts";
+import type { EngineSettings } from "../engine.ts";
+import type { BacklogStart } from "./worker-child.ts";
 
 /** How much waits on how many busy pods, and how many jobs are measured beside it, one at a time; `calmMs` before each measurement. */
 export type BacklogPlan = { jobs: number; pods: number; atOnce: number; idle: number; workers: number; calmMs: number };
@@ -96,7 +97,7 @@ async function openScene({ workers, pods }: BacklogPlan, undo: (() => Promise<un
   const children: Child[] = [];
   for (let n = 0; n < workers; n++) {
     // Together they have room for the busy pods twice, so that no job that may run waits for a worker.
-    const settings: BacklogWorkerSettings = { redisUrl: redis.url, mongodbUri, prefix, concurrency: pods };
+    const settings: EngineSettings = { redisUrl: redis.url, mongodbUri, prefix, concurrency: pods };
     const note = ({ id, at, busy }: BacklogStart): void => void (busy ? busyStarts.add(id) : starts.set(id, BigInt(at)));
     const child = await startChild(new URL("./worker-child.ts", import.meta.url), settings, note);
     undo.push(child.stop);

@@ -1,28 +1,14 @@
 // A worker in a process of its own whose commands on busy pods never end, and elsewhere do nothing.
-import { createLog, readConfig } from "@podq/worker";
-import { forAllKinds, startEngine } from "@podq/worker/engine";
-import { openStore } from "@podq/store";
 import { settingsOf } from "../child.ts";
-
-/** What the process is told. */
-export type BacklogWorkerSettings = { redisUrl: string; mongodbUri: string; prefix: string; concurrency: number };
+import { startBenchEngine, type EngineSettings } from "../engine.ts";
 
 /** The start of a handler: which job, when by the machine's monotonic clock in ns as text, and whether its pod is a busy one. */
 export type BacklogStart = { id: string; at: string; busy: boolean };
 
 const undo: (() => Promise<unknown>)[] = [];
-const { redisUrl, mongodbUri, prefix, concurrency } = await settingsOf<BacklogWorkerSettings>(async () => {
+const settings = await settingsOf<EngineSettings>(async () => {
   for (const one of undo.toReversed()) await one();
 });
-const config = readConfig({
-  REDIS_URL: redisUrl,
-  MONGODB_URI: mongodbUri,
-  PODQ_PREFIX: prefix,
-  PODQ_CONCURRENCY: String(concurrency),
-  PODQ_LOG_LEVEL: "warn",
-});
-const store = await openStore({ uri: mongodbUri, appName: "podq-bench" });
-undo.push(store.close);
 const handler = async ({ job, hold }: { job: { _id: string; podKey: string }; hold: { detach: AbortSignal } }) => {
   const busy = job.podKey.startsWith("project/busy-");
   const start: BacklogStart = { id: job._id, at: String(process.hrtime.bigint()), busy };
@@ -33,6 +19,5 @@ const handler = async ({ job, hold }: { job: { _id: string; podKey: string }; ho
   }
   return { kind: "end", state: "succeeded", result: null, error: null, why: "nothing to do" } as const;
 };
-const engine = await startEngine(config, store, () => forAllKinds(handler), createLog(config));
-undo.push(engine.stop);
+await startBenchEngine(settings, handler, undo);
 process.send?.("ready");
