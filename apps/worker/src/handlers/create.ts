@@ -3,22 +3,14 @@ import { KubeError, type Pods } from "@podq/kube";
 import { toPodRecord, type Expiry, type JobDocument, type NewPod, type PodDocument, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { failurePatch, fenceOf, keyOf, newPod, patchOf, type Place } from "./place.ts";
+import { specOf } from "./spec.ts";
 
 /** Makes a pod, or brings it to run. Its result is the pod's record. */
 export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
   return async ({ job, pod, hold, log }) => {
-    const { image, resources, env, command, user, storage, timeoutMs } = job.params as Params<"create">;
+    const { image, resources, timeoutMs } = job.params as Params<"create">;
     const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs, fence: { n: fenceOf(job), raises: true } };
-    const spec = {
-      image,
-      resources,
-      env: env ?? {},
-      labels: job.labels,
-      user,
-      storage,
-      journal: place.journal,
-      ...(command === undefined ? {} : { command }),
-    };
+    const spec = specOf(job, place);
     const expiry = expiryOf(job);
     const next = (generation: number, found?: NewPod["identity"]): NewPod =>
       newPod(job, place, generation, { image, resources, expiry }, found);
