@@ -49,6 +49,7 @@ const pod = {
   namespace: "n",
   podName: null,
   service: { accessUrl: null },
+  updated: [],
   differs: [],
 } as unknown as PodRecord;
 

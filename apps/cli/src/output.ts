@@ -45,6 +45,7 @@ export function podLines(pod: PodRecord): string {
     ["access url", pod.service.accessUrl],
     ["deleted at", pod.expiry?.ttlAt?.toISOString() ?? null],
     ["when idle", idleLine(pod.expiry)],
+    ["updated", pod.updated.length === 0 ? null : pod.updated.join(", ")],
     ["differs in", pod.differs.length === 0 ? null : pod.differs.join(", ")],
   ];
   return lined(lines, 11);

@@ -85,10 +85,11 @@ export function failureOf(error: unknown): Failure {
 }
 
 /**
- * A code of kube's as callers see it. Three words they do not: a create makes the next generation instead of waiting for a namespace to
- * go, what was modified is written again, and an attempt that is over says nothing.
+ * A code of kube's as callers see it. Four words they do not: what was not to be changed is a conflict, a create makes the next
+ * generation instead of waiting for a namespace to go, what was modified is written again, and an attempt that is over says nothing.
  */
 export function codeOf(code: KubeCode): Code {
   if (code === "namespace-terminating") return "namespace-stuck";
+  if (code === "changed") return "conflict";
   return code === "modified" || code === "superseded" ? "internal" : code;
 }

@@ -29,6 +29,11 @@ const createParams = z.strictObject({
   user: z.int().min(1, { error: "must not be root" }).max(2_147_483_647).default(1000),
   /** Size limit of /workspace. */
   storage: quantity.default("10Gi"),
+  /**
+   * What is done to a pod that is there and is other than asked: "ignore" (the default) leaves a sound one as it is and tells `differs`,
+   * "update" makes it what is asked and tells `updated`, "reject" fails with `conflict`.
+   */
+  ifChanged: z.enum(["ignore", "update", "reject"]).optional(),
   /** Deletes the pod so long after this create, whatever it does then. */
   ttlMs: timeout(365 * day).optional(),
   /** Ends the pod, as `onIdle` says (default "stop"), when for so long no job of it waited or ran and nobody reported that it was in use. */

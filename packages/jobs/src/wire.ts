@@ -25,6 +25,7 @@ export const podWire = z
     podName: z.string().nullable(),
     podUid: z.string().nullable(),
     differs: z.array(z.string()),
+    updated: z.array(z.string()),
     image: z.string(),
     resources: z.object({ memory: z.string(), cpu: z.string(), memoryRequests: z.string(), cpuRequests: z.string() }),
     service: z.object({

@@ -205,5 +205,5 @@ async function putNamespace(name: string, metadata: object): Promise<void> {
 }
 
 function absent({ namespace, deployment }: PodIdentity): object {
-  return { status: "absent", namespace, deployment, differs: [] };
+  return { status: "absent", namespace, deployment, differs: [], updated: [] };
 }

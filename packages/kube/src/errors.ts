@@ -21,6 +21,7 @@ export const kubeCodes = [
   "node-port-exhausted",
   "stop-timeout", // its processes were not gone when the time was over
   "superseded", // somebody with a higher fence has written since: this word is void
+  "changed", // it is there, is otherwise than asked, and was to be left alone then
   "modified", // the object changed between the look and the write
   // Around a delete.
   "namespace-terminating", // the namespace is on its way out: whatever is put into it goes too

@@ -60,7 +60,7 @@ export const label = {
 
 /**
  * The annotation keys that podq gives meaning to: the true owner; of a template the number of its start and who asked for the last
- * restart; of a Deployment the fence of its last write.
+ * restart; of a Deployment the fence of its last write, and which fields which create has changed.
  */
 export const annotation = {
   kind: "podq.dev/kind",
@@ -69,6 +69,7 @@ export const annotation = {
   start: "podq.dev/start",
   restart: "podq.dev/restart",
   fence: "podq.dev/fence",
+  updated: "podq.dev/updated",
 } as const;
 
 /** Labels of every object of a pod. */

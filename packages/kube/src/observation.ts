@@ -33,15 +33,19 @@ export type PodObservation = {
   nodeAddress?: string;
   /** Where it is other than asked; always empty when nothing was asked. */
   differs: PodField[];
+  /** What a create has changed of a pod that was there; empty for everything else. */
+  updated: PodField[];
   startedAt?: Date;
   error?: { code: KubeCode; message: string };
 };
+
+type Knowledge = { differs?: PodField[]; updated?: PodField[]; verdict?: Verdict };
 
 /** Puts together what the objects say; `verdict` is theirs unless the caller knows more. */
 export function observationOf(
   names: { namespace: string; deployment: string },
   objects: PodObjects,
-  { differs = [], verdict = judge(objects.deployment, objects.pods) }: { differs?: PodField[]; verdict?: Verdict } = {},
+  { differs = [], updated = [], verdict = judge(objects.deployment, objects.pods) }: Knowledge = {},
 ): PodObservation {
   const { namespace, deployment, service } = objects;
   const pod = deployment && currentPod(deployment, objects.pods);
@@ -54,6 +58,7 @@ export function observationOf(
     deployment: names.deployment,
     service: { ports, ...optional({ nodePort: ports[0]?.nodePort }) },
     differs,
+    updated,
     ...optional({
       namespaceUid: namespace?.metadata.uid,
       deploymentUid: deployment?.metadata.uid,

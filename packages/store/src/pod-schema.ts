@@ -49,6 +49,8 @@ export type PodDocument = {
   podUid: string | null;
   /** Fields that the latest create asked otherwise than the pod that was already there has them. */
   differs: string[];
+  /** Fields that the latest create changed of the pod that was already there. */
+  updated: string[] | null;
   image: string;
   resources: Resources;
   service: { nodePort: number | null; accessUrl: string | null; ports: { name: string; port: number; nodePort: number | null }[] };
@@ -86,6 +88,7 @@ export const podSchema = new Schema<PodDocument>(
     podName: optional(String),
     podUid: optional(String),
     differs: { type: [String], required: true },
+    updated: optional([String]),
     image: { type: String, required: true },
     resources: { type: part({ memory: String, cpu: String, memoryRequests: String, cpuRequests: String }), required: true },
     service: {

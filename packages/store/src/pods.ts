@@ -7,7 +7,11 @@ import { literal, versionsOf, visible } from "./stages.ts";
 import { together } from "./together.ts";
 
 /** What a caller sees of a pod. */
-export type PodRecord = Omit<PodDocument, "_id" | "identity" | "deleteBegun" | "deploymentUid" | "unsettled" | "history" | "expiry"> & {
+export type PodRecord = Omit<
+  PodDocument,
+  "_id" | "identity" | "deleteBegun" | "deploymentUid" | "unsettled" | "history" | "expiry" | "updated"
+> & {
+  updated: string[];
   expiry: Omit<Expiry, "lookAt" | "firedAt"> | null;
 };
 
@@ -49,9 +53,10 @@ export function toPodRecord(document: PodDocument): PodRecord {
     unsettled: _unsettled,
     history: _history,
     expiry,
+    updated,
     ...record
   } = document;
-  return { ...record, expiry: expiry ? toldOf(expiry) : null };
+  return { ...record, updated: updated ?? [], expiry: expiry ? toldOf(expiry) : null };
 }
 
 function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRecord["expiry"] {
@@ -145,6 +150,7 @@ const fresh = {
   podName: null,
   podUid: null,
   differs: [],
+  updated: [],
   service: { nodePort: null, accessUrl: null, ports: [] },
   error: null,
   startedAt: null,

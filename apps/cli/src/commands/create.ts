@@ -15,6 +15,7 @@ type Options = OwnerOptions & {
   ttlMs?: number;
   idleAfterMs?: number;
   onIdle?: "stop" | "delete";
+  ifChanged?: "ignore" | "update" | "reject";
   timeoutMs?: number;
   idempotencyKey?: string;
   callbackUrl?: string;
@@ -37,6 +38,13 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--ttl-ms <ms>", "delete it so long after this", wholeNumber)
     .option("--idle-after-ms <ms>", "end it when it was not used for so long", wholeNumber)
     .addOption(new Option("--on-idle <what>", "how to end it then (default stop)").choices(["stop", "delete"]))
+    .addOption(
+      new Option("--if-changed <what>", "what to do with one that is there and differs (default ignore)").choices([
+        "ignore",
+        "update",
+        "reject",
+      ]),
+    )
     .option("--timeout-ms <ms>", "time to get it to run (default 300000)", wholeNumber)
     .option("--idempotency-key <key>", "the same key with the same request is the first job again")
     .option("--callback-url <url>", "where podq's API tells of the job's end")
@@ -45,7 +53,7 @@ export function addCreate(program: Command, context: CliContext): void {
     .argument("[command...]", "main process of the pod, as an argv after --")
     .action(async (command: string[], options: Options) => {
       const { memory, cpu, memoryRequests, cpuRequests, image, env, label, user, storage } = options;
-      const { ttlMs, idleAfterMs, onIdle, timeoutMs, idempotencyKey, callbackUrl } = options;
+      const { ttlMs, idleAfterMs, onIdle, ifChanged, timeoutMs, idempotencyKey, callbackUrl } = options;
       const resources = given({ memory, cpu, memoryRequests, cpuRequests });
       const labels = label;
       const request = given({
@@ -56,6 +64,7 @@ export function addCreate(program: Command, context: CliContext): void {
         ttlMs,
         idleAfterMs,
         onIdle,
+        ifChanged,
         timeoutMs,
         idempotencyKey,
         callbackUrl,

@@ -1,6 +1,6 @@
 import type { Params } from "@podq/jobs";
-import { KubeError, type Pods } from "@podq/kube";
-import { toPodRecord, type Expiry, type JobDocument, type NewPod, type PodDocument, type Store } from "@podq/store";
+import { KubeError, type PodObservation, type Pods } from "@podq/kube";
+import { toPodRecord, type Expiry, type JobDocument, type NewPod, type PodDocument, type PodPatch, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { failurePatch, fenceOf, keyOf, newPod, patchOf, type Place } from "./place.ts";
 import { specOf } from "./spec.ts";
@@ -8,8 +8,9 @@ import { specOf } from "./spec.ts";
 /** Makes a pod, or brings it to run. Its result is the pod's record. */
 export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
   return async ({ job, pod, hold, log }) => {
-    const { image, resources, timeoutMs } = job.params as Params<"create">;
-    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs, fence: { n: fenceOf(job), raises: true } };
+    const { image, resources, timeoutMs, ifChanged = "ignore" } = job.params as Params<"create">;
+    const fence = { n: fenceOf(job), raises: true };
+    const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs, fence, ifChanged, word: job._id };
     const spec = specOf(job, place);
     const expiry = expiryOf(job);
     const next = (generation: number, found?: NewPod["identity"]): NewPod =>
@@ -20,26 +21,30 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
       if (record === null) return { kind: "fenced" };
       try {
         const observed = await pods.create(record.identity, spec, control);
-        const labels = observed.differs.includes("labels") ? record.labels : job.labels;
-        const seen = {
-          image: observed.image ?? image,
-          resources: observed.resources ?? resources,
-          labels,
-          error: null,
-          ...(expiry === null ? {} : { expiry }),
-        };
-        const saved = await store.pods.patch(record, { ...patchOf(observed, place), ...seen });
+        const ends = expiry === null ? {} : { expiry };
+        const saved = await store.pods.patch(record, { ...patchOf(observed, place), ...specPatch(observed, job), error: null, ...ends });
         return saved === null
           ? { kind: "fenced" }
           : { kind: "end", state: "succeeded", result: toPodRecord(saved), error: null, why: "the pod runs" };
       } catch (error) {
         if (!(error instanceof KubeError) || error.code === "superseded") throw error;
-        const failed = await store.pods.patch(record, failurePatch(error, place));
+        const seen = error.observation === undefined ? {} : specPatch(error.observation, job);
+        const failed = await store.pods.patch(record, { ...failurePatch(error, place), ...seen });
         if (error.code !== "namespace-terminating") throw error;
         log.info({ namespace: record.namespace }, "the namespace is on its way out: making the next generation instead");
         record = failed && (await store.pods.renew(failed, next(failed.generation + 1)));
       }
     }
+  };
+}
+
+/** What a pod is made of, as it is there: of a create that failed, too, the record says what it has left. */
+function specPatch({ image, resources, differs, updated, deploymentUid }: PodObservation, { labels }: JobDocument): PodPatch {
+  return {
+    ...(image === undefined ? {} : { image }),
+    ...(resources === undefined ? {} : { resources }),
+    ...(deploymentUid === undefined || differs.includes("labels") ? {} : { labels }),
+    updated,
   };
 }
 

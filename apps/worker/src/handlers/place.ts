@@ -74,7 +74,11 @@ const onTheWay: ReadonlySet<KubeCode> = new Set<KubeCode>([
 
 /** What a failed operation changes in the record. */
 export function failurePatch(error: KubeError, place: Place): PodPatch {
-  const seen = error.observation === undefined ? {} : patchOf(error.observation, place);
+  const seen: PodPatch = error.observation === undefined ? {} : patchOf(error.observation, place);
+  if (error.code === "changed") {
+    const { stoppedAt: _asBefore, ...found } = seen; // nothing was done to it: it has been stopped for as long as before
+    return found;
+  }
   const code = codeOf(error.code);
   const told = code === "cancelled" ? null : { code, message: error.message, at: new Date() };
   return onTheWay.has(error.code) ? { ...seen, error: told } : { ...seen, status: "error", error: told };
