@@ -35,6 +35,8 @@ const install = [
 if (run("npx", install, { stdio: ["ignore", 2, 2], env: { ...process.env, npm_config_loglevel: "error" } }) !== 0)
   fail(`the install failed; \`npx pnpm@${pnpm} install --frozen-lockfile\` shows why`);
 
+// Tasks start many processes, each of which reads the same sources.
+process.env.NODE_COMPILE_CACHE ??= join(root, "node_modules/.cache/compiled");
 const pinned = join(root, "node_modules/.bin/node");
 if (!existsSync(pinned) && Number(process.versions.node.split(".")[0]) < 24)
   fail(`Node 24 or newer is needed on ${process.platform} ${process.arch}; this is ${process.version}`);

@@ -6,8 +6,8 @@ const root = join(import.meta.dirname, "..");
 const shared = { root, globals: false, testTimeout: 30_000, hookTimeout: 120_000 };
 
 // unit: no service. integration: real Redis, MongoDB, SSH. cluster: the suites that every cluster must pass, on the embedded
-// one, or with PODQ_TEST_CLUSTER=real on the one that K8S_SSH_* and PODQ_TEST_* of the environment describe. chaos: faults for
-// minutes; not a part of `npm test`.
+// one, or with PODQ_TEST_CLUSTER=real on the one that K8S_SSH_* and PODQ_TEST_* of the environment describe. The last two wait
+// more than they compute, so more of their files run at once than there are processors.
 export default defineConfig({
   test: {
     root,
@@ -19,7 +19,9 @@ export default defineConfig({
           ...shared,
           name: "unit",
           include: ["{apps,packages}/**/src/**/*.test.ts"],
-          exclude: ["**/*.{int,cluster,chaos}.test.ts", "**/node_modules/**"],
+          exclude: ["**/*.{int,cluster}.test.ts", "**/node_modules/**"],
+          isolate: false,
+          maxWorkers: 4,
         },
       },
       {
@@ -28,7 +30,7 @@ export default defineConfig({
           name: "integration",
           include: ["{apps,packages}/**/src/**/*.int.test.ts"],
           globalSetup: [".config/vitest.services.ts"],
-          maxWorkers: 2,
+          maxWorkers: 4,
         },
       },
       {
@@ -38,10 +40,9 @@ export default defineConfig({
           include: ["{apps,packages}/**/src/**/*.cluster.test.ts"],
           globalSetup: [".config/vitest.services.ts"],
           testTimeout: 90_000,
-          maxWorkers: 2,
+          maxWorkers: 4,
         },
       },
-      { test: { ...shared, name: "chaos", include: ["{apps,packages}/**/src/**/*.chaos.test.ts"], maxWorkers: 1 } },
     ],
   },
 });

@@ -51,6 +51,7 @@ export async function setScene(): Promise<Scene> {
   const env = {
     PATH: process.env.PATH ?? "",
     HOME: dir,
+    ...(process.env.NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE }),
     REDIS_URL: redisUrl,
     MONGODB_URI: uri.href,
     PODQ_PREFIX: installation,

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "@podq/client";
-import { check, checkSoFar } from "./check/check.ts";
+import { check } from "./check/check.ts";
 import type { History, Violation } from "./check/history.ts";
 import type { ChaosCommand } from "./command.ts";
 import { clusterPart } from "./config.ts";
@@ -14,15 +13,14 @@ import { inject, type Done } from "./inject.ts";
 import { commonKinds, makePlan, partKinds } from "./plan.ts";
 import { startProducers } from "./producers.ts";
 import { comeToRest } from "./rest.ts";
+import type { Scale } from "./scale.ts";
 import { openScene, prefix } from "./scene.ts";
+import { watch } from "./watch.ts";
 import { createCaller } from "./work/caller.ts";
 import type { Event } from "./work/told.ts";
 
 /** What came of a run. `dir` has the logs of a run with violations. */
 export type Outcome = { done: Done[]; history: History; violations: Violation[]; dir: string };
-
-/** How much there is of everything, besides the faults. */
-export type Scale = { workers: number; producers: number; pods: number; chains: number; pauseMs: number; lanes: number };
 
 const shortTimes = { PODQ_LEASE_MS: "2000", PODQ_SWEEP_MS: "1000", PODQ_STALL_CHECK_MS: "1000" };
 const defaultLeaseMs = 10_000;
@@ -48,15 +46,23 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     undo.push(podq.close);
     const closing = new AbortController();
     undo.push(async () => closing.abort());
-    const caller = createCaller({ stop: closing.signal, name: "main", podq, roll: dice(seed, 1), marks: scene.collector.to, create, tell });
+    const caller = createCaller({
+      stop: closing.signal,
+      name: `${scene.installation}-main`,
+      podq,
+      roll: dice(seed, 1),
+      marks: scene.collector.to,
+      create,
+      tell,
+    });
     const fleet = await startFleet(scale.workers, scene.env, without, scene.db, scene.dir);
     undo.push(fleet.kill);
     await each(projects, async (project) => (await caller.ask(project, { kind: "create" }))?.done);
     say(`${scale.workers} workers, ${scale.pods} pods`);
-    const load = { projects, chains: scale.chains, pauseMs: scale.pauseMs, lifecycle: true };
+    const load = { projects: projects.slice(0, aim?.loaded), chains: scale.chains, pauseMs: scale.pauseMs, mix: scale.mix };
     const producers = await startProducers(
       scale.producers,
-      { ...common, seed, marks: scene.collector.to, create, plan: load },
+      { ...common, name: scene.installation, seed, marks: scene.collector.to, create, plan: load },
       scene.dir,
       tell,
     );
@@ -76,9 +82,9 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
       return { events: told, marks, jobs: await dumpJobs(scene.db), left };
     };
     const enough = new AbortController();
-    const watching = without === undefined ? Promise.resolve([]) : watch(snapshot, enough);
+    const watching = aim === undefined ? Promise.resolve([]) : watch(snapshot, fleet.isAlive, aim.shows, enough);
     // An aimed fault is to be alone, and what it was aimed at may have stopped for good. One kind alone is there to be measured.
-    const aimed = { lanes: 1, restMs: 0, patience: 2 };
+    const aimed = { lanes: 1, restMs: 0, patience: 5 };
     const measured = { lanes: 1, restMs: 1.5 * field.leaseMs, patience: 10 };
     const mixed = { lanes: scale.lanes, restMs: 0, patience: 10 };
     const pace = { wanted: faults, ...(without !== undefined ? aimed : command.only !== undefined ? measured : mixed) };
@@ -97,24 +103,6 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     for (const one of undo.toReversed()) await one();
     await scene.close(keep);
   }
-}
-
-// Looks again and again, so that a run which looks for violations ends with the first. Of a history that goes on some parts are
-// newer than others: what is wrong in it is wrong if it is still so a little later.
-async function watch(snapshot: () => Promise<History>, enough: AbortController): Promise<Violation[]> {
-  let before = new Set<string>();
-  while (!enough.signal.aborted) {
-    await delay(1_000, undefined, { signal: enough.signal }).catch(() => undefined);
-    const history = await snapshot().catch(() => null); // MongoDB may be away
-    const found = history === null ? [] : checkSoFar(history);
-    const again = found.filter(({ rule, jobs }) => before.has(`${rule} ${jobs.join(" ")}`));
-    if (again.length > 0) {
-      enough.abort();
-      return again;
-    }
-    before = new Set(found.map(({ rule, jobs }) => `${rule} ${jobs.join(" ")}`));
-  }
-  return [];
 }
 
 async function each(projects: readonly string[], work: (project: string) => Promise<unknown>): Promise<void> {

@@ -8,10 +8,12 @@ it("reads what a run is to be", () => {
     cluster: "real",
     defaults: true,
     without: undefined,
+    controls: false,
     only: undefined,
   });
   expect(parseCommand(["--only", "worker-kill,ssh-cut"])).toMatchObject({ only: ["worker-kill", "ssh-cut"], faults: 150 });
   expect(parseCommand(["--without", "turn"])).toMatchObject({ faults: 200, without: "turn", cluster: "embedded" });
+  expect(parseCommand(["--controls"])).toMatchObject({ faults: 200, controls: true });
 });
 
 it("draws a seed where none is given", () => {

@@ -13,11 +13,13 @@ export type ChaosCommand = {
   defaults: boolean;
   /** The protection that is switched off: then violations are what is looked for. */
   without: Control | undefined;
+  /** All protections, one after the other. */
+  controls: boolean;
   /** The kinds of fault; undefined: all that the cluster can have. */
   only: readonly FaultKind[] | undefined;
 };
 
-const usage = `usage: chaos [--faults 150] [--seed S] [--cluster embedded|real] [--defaults] [--without ${controls.join("|")}] [--only KIND,...]`;
+const usage = `usage: chaos [--faults 150] [--seed S] [--cluster embedded|real] [--defaults] [--without ${controls.join("|")}] [--controls] [--only KIND,...]`;
 
 /** Reads the command line. Throws ChaosError `bad-argument`. */
 export function parseCommand(argv: readonly string[]): ChaosCommand {
@@ -30,16 +32,17 @@ export function parseCommand(argv: readonly string[]): ChaosCommand {
         cluster: { type: "string", default: "embedded" },
         defaults: { type: "boolean", default: false },
         without: { type: "string" },
+        controls: { type: "boolean", default: false },
         only: { type: "string" },
       },
     });
-    const { cluster, defaults } = values;
+    const { cluster, defaults, controls: all } = values;
     const without = controls.find((control) => control === values.without);
     if (cluster !== "embedded" && cluster !== "real") throw new Error(`there is no cluster ${cluster}`);
     if (values.without !== undefined && without === undefined) throw new Error(`there is no protection ${values.without}`);
-    const faults = wholeNumber("faults", values.faults ?? (without === undefined ? "150" : "200"), 1, 100_000);
+    const faults = wholeNumber("faults", values.faults ?? (without === undefined && !all ? "150" : "200"), 1, 100_000);
     const seed = values.seed === undefined ? randomInt(2 ** 31) : wholeNumber("seed", values.seed, 0, 2 ** 31 - 1);
-    return { faults, seed, cluster, defaults, without, only: values.only?.split(",").map(kindOf) };
+    return { faults, seed, cluster, defaults, without, controls: all, only: values.only?.split(",").map(kindOf) };
   } catch (error) {
     throw new ChaosError("bad-argument", `${error instanceof Error ? error.message : String(error)}\n${usage}`, { cause: error });
   }

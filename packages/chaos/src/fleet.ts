@@ -26,6 +26,8 @@ export type Fleet = {
   hide: (ids: readonly string[]) => Promise<boolean>;
   /** How many jobs each has by the record. */
   held: () => Promise<{ member: Member; jobs: string[] }[]>;
+  /** Whether the worker of this name in a record still is a process. */
+  isAlive: (worker: string) => boolean;
   /** Ends of workers that nobody wanted. */
   unwanted: () => readonly string[];
   /** Ends all in an orderly way; says who did not within the time. */
@@ -132,6 +134,7 @@ export async function startFleet(
         jobs: jobs.filter(({ worker }) => String(worker).includes(`-${member.child.pid}-`)).map(({ _id }) => String(_id)),
       }));
     },
+    isAlive: (worker) => slots.some((one) => one !== undefined && worker.includes(`-${one.child.pid}-`)),
     unwanted: () => unwanted,
     async kill() {
       stopping = true;

@@ -18,10 +18,10 @@ export type Producers = {
 
 type Seat = { child: Child; open: Set<string>; told: Promise<void> };
 
-/** Starts producers; what they tell goes to `heard`. */
+/** Starts producers, who are called after `settings.name`; what they tell goes to `heard`. */
 export async function startProducers(
   count: number,
-  settings: Omit<ProducerSettings, "name">,
+  settings: ProducerSettings,
   dir: string,
   heard: (event: Event) => void,
 ): Promise<Producers> {
@@ -42,7 +42,7 @@ export async function startProducers(
     };
     const child = await startChild(
       new URL("./work/producer-child.ts", import.meta.url),
-      { ...settings, name: `p${number}`, seed: settings.seed + number } satisfies ProducerSettings,
+      { ...settings, name: `${settings.name}-p${number}`, seed: settings.seed + number } satisfies ProducerSettings,
       log,
       hear,
     );

@@ -1,14 +1,12 @@
 import { explain } from "./check/check.ts";
-import { chaos, type Scale } from "./chaos.ts";
+import { runAllControls } from "./all-controls.ts";
+import { chaos } from "./chaos.ts";
 import { parseCommand } from "./command.ts";
 import { chooseCluster } from "./config.ts";
+import { aims } from "./controls.ts";
 import { ChaosError } from "./errors.ts";
 import { report } from "./report.ts";
-
-const scales: Record<"embedded" | "real", Scale> = {
-  embedded: { workers: 4, producers: 3, pods: 10, chains: 4, pauseMs: 400, lanes: 3 },
-  real: { workers: 4, producers: 3, pods: 8, chains: 3, pauseMs: 600, lanes: 2 },
-};
+import { scales } from "./scale.ts";
 
 /** Runs the harness as the command line says: the report goes to stdout, progress to stderr. Resolves with the exit code. */
 export async function runChaos(argv: readonly string[], stop: AbortSignal): Promise<number> {
@@ -17,10 +15,15 @@ export async function runChaos(argv: readonly string[], stop: AbortSignal): Prom
   try {
     const command = parseCommand(argv);
     const { faults, seed, cluster, defaults, without, only } = command;
+    if (command.controls) {
+      print(`chaos --controls --faults ${faults} --seed ${seed}`);
+      return (await runAllControls(command, print, stop)) ? 0 : 1;
+    }
     chooseCluster(cluster);
+    const aim = without === undefined ? undefined : aims[without];
     const flags = [defaults && "--defaults", without && `--without ${without}`, only && `--only ${only.join(",")}`].filter(Boolean);
     print(["chaos", "--faults", faults, "--seed", seed, "--cluster", cluster, ...flags].join(" "));
-    const { done, history, violations, dir } = await chaos(command, scales[cluster], say, stop);
+    const { done, history, violations, dir } = await chaos(command, aim?.scale ?? scales[cluster], say, stop);
     say(`checked ${history.jobs.length} jobs`);
     for (const line of report(done, faults, history)) print(line);
     print(`${violations.length} violations`);
@@ -30,7 +33,7 @@ export async function runChaos(argv: readonly string[], stop: AbortSignal): Prom
       for (const { rule, jobs, message } of violations.slice(1, 10)) print([`${rule}: ${message}`, ...jobs].join(" "));
       print(`logs of the workers: ${dir}`);
     }
-    if (without !== undefined) return first === undefined ? 1 : 0;
+    if (aim !== undefined) return violations.some(({ rule }) => aim.shows.includes(rule)) ? 0 : 1;
     return first !== undefined || done.length < faults ? 1 : 0;
   } catch (error) {
     process.stderr.write(`chaos: ${error instanceof ChaosError ? error.message : error instanceof Error ? error.stack : String(error)}\n`);

@@ -3,8 +3,11 @@ import type { Dice } from "../dice.ts";
 import { oneOf } from "../dice.ts";
 import { workOf, type Caller } from "./caller.ts";
 
-/** How much one producer does: over which projects' pods, how many jobs one after the other, each with a pause up to `pauseMs` after it. */
-export type LoadPlan = { projects: readonly string[]; chains: number; pauseMs: number; lifecycle: boolean };
+/**
+ * How much one producer does: over which projects' pods, in how many chains of one job after the other, each with a pause up to
+ * `pauseMs` after it; and what: everything, or pods deleted and made anew without end.
+ */
+export type LoadPlan = { projects: readonly string[]; chains: number; pauseMs: number; mix: "everything" | "renewals" };
 
 /** Puts load on the pods until the signal aborts; resolves when all that was accepted was told to its end. */
 export async function load(caller: Caller, roll: Dice, name: string, plan: LoadPlan, stop: AbortSignal): Promise<void> {
@@ -13,7 +16,8 @@ export async function load(caller: Caller, roll: Dice, name: string, plan: LoadP
 
   const chain = async (): Promise<void> => {
     while (!stop.aborted) {
-      await step(caller, roll, oneOf(roll, plan.projects), next, plan.lifecycle);
+      const project = oneOf(roll, plan.projects);
+      await (plan.mix === "renewals" ? renewal(caller, roll, project, next) : step(caller, roll, project, next));
       await delay(roll(plan.pauseMs), undefined, { signal: stop }).catch(() => undefined);
     }
   };
@@ -21,11 +25,8 @@ export async function load(caller: Caller, roll: Dice, name: string, plan: LoadP
 }
 
 // One thing that a service may do: what share each has is in the numbers, out of 100.
-async function step(caller: Caller, roll: Dice, project: string, next: () => string, lifecycle: boolean): Promise<void> {
-  const exec = (
-    shape: Parameters<typeof workOf>[2],
-    change: { parallel?: boolean; retryable?: boolean; starts?: boolean; ends?: "by-time-out" } = {},
-  ) => ({ kind: "exec", work: workOf(roll, next(), shape), parallel: false, retryable: false, ends: "itself", ...change }) as const;
+async function step(caller: Caller, roll: Dice, project: string, next: () => string): Promise<void> {
+  const exec = execOf(roll, next);
   const dice = roll(100);
   if (dice < 40) return ended([caller.ask(project, exec(roll(4) === 0 ? "long" : "short"), { follow: roll(3) === 0 })]);
   if (dice < 50) {
@@ -42,14 +43,26 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
     const [asked, key] = [exec("short"), next()];
     return ended([caller.ask(project, asked, { key }), caller.ask(project, asked, { key })]);
   }
-  if (!lifecycle || dice < 90) return ended([caller.ask(project, { kind: "create" })]);
+  if (dice < 90) return ended([caller.ask(project, { kind: "create" })]);
   if (dice < 91) return ended([caller.ask(project, { kind: "restart" })]);
   if (dice < 93) {
     const stopped = await caller.ask(project, { kind: "stop" });
     return ended([Promise.resolve(stopped), caller.ask(project, roll(2) === 0 ? { kind: "start" } : exec("short", { starts: true }))]);
   }
-  const gone = await caller.ask(project, { kind: "delete", clears: dice >= 98 });
-  return ended([Promise.resolve(gone), caller.ask(project, { kind: "create" }), caller.ask(project, exec("short"))]);
+  return renewal(caller, roll, project, next, dice >= 98);
+}
+
+// A pod is deleted and made anew, and used.
+async function renewal(caller: Caller, roll: Dice, project: string, next: () => string, clears = false): Promise<void> {
+  const gone = await caller.ask(project, { kind: "delete", clears });
+  return ended([Promise.resolve(gone), caller.ask(project, { kind: "create" }), caller.ask(project, execOf(roll, next)("short"))]);
+}
+
+type ExecChange = { parallel?: boolean; retryable?: boolean; starts?: boolean; ends?: "by-time-out" };
+
+function execOf(roll: Dice, next: () => string) {
+  return (shape: Parameters<typeof workOf>[2], change: ExecChange = {}) =>
+    ({ kind: "exec", work: workOf(roll, next(), shape), parallel: false, retryable: false, ends: "itself", ...change }) as const;
 }
 
 async function ended(all: readonly ReturnType<Caller["ask"]>[]): Promise<void> {
