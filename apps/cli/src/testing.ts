@@ -19,6 +19,8 @@ export type Scene = {
   cluster: TestCluster;
   podq: Podq;
   installation: string;
+  /** A folder for the test's own files, which goes with the scene. */
+  dir: string;
   /** Resources that many pods fit into. */
   small: { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
   /** Runs `podq ARGS` to its end; `env` is on top of the scene's own. */
@@ -31,6 +33,8 @@ export type Scene = {
   startService: (code: string) => ChildProcess;
   /** Starts `podq worker`, and resolves when it is ready, with what it had logged by then. */
   startWorker: (env?: Record<string, string>) => Promise<ChildProcess & { log: string }>;
+  /** Ends an orderly process that this scene has started, and waits for it. */
+  end: (server: ChildProcess) => Promise<void>;
   /** Starts `podq api` on a port of its own, and resolves with its address when it is ready. */
   startApi: (env?: Record<string, string>) => Promise<{ url: string; log: () => string }>;
   stop: () => Promise<void>;
@@ -87,6 +91,8 @@ export async function setScene(): Promise<Scene> {
     cluster,
     podq,
     installation,
+    dir,
+    end: async (server) => endProcess(server, "SIGTERM"),
     small: { memory: "64Mi", cpu: "200m", memoryRequests: "10Mi", cpuRequests: "5m" },
     cli: async (args, extra, stdin = "") => finish(node([main, ...args], extra), stdin),
     start(args, extra) {

@@ -2,6 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { readTracing, type TracingSettings } from "@podq/tracing";
 import { z } from "zod";
+import { ConfigError } from "./config-error.ts";
+import { readHostsFile, type HostSettings } from "./hosts/settings.ts";
 
 const wholeNumber = (name: string, fallback: number, min: number, max: number): z.ZodType<number> =>
   z.coerce
@@ -46,6 +48,7 @@ const schema = z.object({
   PODQ_METRICS_HOST: text.default("127.0.0.1"),
   PODQ_RETENTION_MS: wholeNumber("a duration", 7 * 86_400_000, 60_000, 366 * 86_400_000),
   PODQ_BACKLOG: wholeNumber("a number of jobs", 1_000, 1, 1_000_000),
+  PODQ_HOSTS_FILE: path.optional(),
   K8S_SSH_HOST: text.default("127.0.0.1"),
   K8S_SSH_PORT: wholeNumber("a port", 22, 1, 65_535),
   K8S_SSH_USERNAME: text.default("root"),
@@ -68,8 +71,6 @@ export type WorkerConfig = Readonly<{
   mongodbUri: string;
   prefix: string;
   installation: string;
-  accessHost: string | undefined;
-  kubectl: string;
   logLevel: string;
   concurrency: number;
   /** Kept sessions at once, commands at once in one of them, and how long one is kept without a command. */
@@ -86,25 +87,11 @@ export type WorkerConfig = Readonly<{
   metrics: Readonly<{ host: string; port: number }> | null;
   retentionMs: number;
   maxBacklog: number;
-  ssh: Readonly<{
-    host: string;
-    port: number;
-    username: string;
-    keyFile: string;
-    keyString: string | undefined;
-    passphrase: string | undefined;
-    knownHosts: string;
-    trustNewHost: boolean;
-    commands: { connections: number; channels: number };
-    sessions: { connections: number; channels: number };
-  }>;
+  /** Where the hosts come from; undefined: from K8S_SSH_*. */
+  hostsFile: string | undefined;
+  /** At least one: those of the file, or the one of K8S_SSH_*, named `default`. */
+  hosts: readonly HostSettings[];
 }>;
-
-/** A setting that cannot be used: the message names the variable and what it expects. */
-export class ConfigError extends Error {
-  override readonly name = "ConfigError";
-  readonly code = "config-invalid";
-}
 
 /** Reads the settings from the environment; an empty variable counts as unset. Throws ConfigError. */
 export function readConfig(env: Readonly<Record<string, string | undefined>> = process.env): WorkerConfig {
@@ -121,8 +108,6 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     mongodbUri: c.MONGODB_URI,
     prefix: c.PODQ_PREFIX,
     installation: c.PODQ_INSTALLATION,
-    accessHost: c.PODQ_ACCESS_HOST,
-    kubectl: c.PODQ_KUBECTL,
     logLevel: c.PODQ_LOG_LEVEL,
     concurrency: c.PODQ_CONCURRENCY,
     sessions: Object.freeze({ max: c.PODQ_SESSIONS, commands: c.PODQ_SESSION_COMMANDS, idleMs: c.PODQ_SESSION_IDLE_MS }),
@@ -135,6 +120,21 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     metrics: c.PODQ_METRICS_PORT === 0 ? null : Object.freeze({ host: c.PODQ_METRICS_HOST, port: c.PODQ_METRICS_PORT }),
     retentionMs: c.PODQ_RETENTION_MS,
     maxBacklog: c.PODQ_BACKLOG,
+    hostsFile: c.PODQ_HOSTS_FILE,
+    hosts: Object.freeze(c.PODQ_HOSTS_FILE === undefined ? [onlyHost(c)] : readHostsFile(c.PODQ_HOSTS_FILE, given)),
+  });
+}
+
+function onlyHost(c: z.output<typeof schema>): HostSettings {
+  return Object.freeze({
+    name: "default",
+    kubectl: c.PODQ_KUBECTL,
+    accessHost: c.PODQ_ACCESS_HOST,
+    labels: {},
+    weight: 1,
+    capacity: null,
+    drained: false,
+    whenDown: null,
     ssh: Object.freeze({
       host: c.K8S_SSH_HOST,
       port: c.K8S_SSH_PORT,

@@ -2,7 +2,7 @@ import { expect, it } from "vitest";
 import { readConfig } from "./config.ts";
 import { judgeLogin, skew } from "./doctor.ts";
 
-const { ssh } = readConfig({ K8S_SSH_HOST: "h", K8S_SSH_USERNAME: "u", K8S_SSH_KNOWN_HOSTS: "/k" });
+const { ssh } = readConfig({ K8S_SSH_HOST: "h", K8S_SSH_USERNAME: "u", K8S_SSH_KNOWN_HOSTS: "/k" }).hosts[0]!;
 const nothing = { stdout: Buffer.alloc(0), stderr: Buffer.alloc(0) };
 const failed = (kind: "unavailable" | "host-key" | "auth" | "timeout") => ({ kind, message: kind, stopped: true, ...nothing });
 

@@ -3,6 +3,7 @@ import { connectRedis } from "@podq/queue";
 import { createHostKeys, createPool, loadKey, type Exit, type Failure } from "@podq/ssh";
 import { openStore } from "@podq/store";
 import { readConfig, type WorkerConfig } from "./config.ts";
+import type { HostSettings, SshSettings } from "./hosts/settings.ts";
 
 /** One thing that a worker needs. `detail` says what was found, and if it is not fit what to do. */
 export type Finding = { what: string; fit: boolean; detail: string };
@@ -28,10 +29,12 @@ export async function* examine(): AsyncGenerator<Finding> {
     await store.close();
     return "answers, is a replica set, has podq's indexes";
   });
-  yield* examineHost(config);
+  for (const host of config.hosts)
+    for await (const { what, ...found } of examineHost(host, config))
+      yield { what: config.hostsFile === undefined ? what : `${host.name}: ${what}`, ...found };
 }
 
-async function* examineHost({ ssh, kubectl, installation }: WorkerConfig): AsyncGenerator<Finding> {
+async function* examineHost({ ssh, kubectl }: HostSettings, { installation, hostsFile }: WorkerConfig): AsyncGenerator<Finding> {
   const { host, port, username, knownHosts, trustNewHost, keyFile: file, keyString: text, passphrase } = ssh;
   let loaded: ReturnType<typeof loadKey>;
   try {
@@ -44,7 +47,7 @@ async function* examineHost({ ssh, kubectl, installation }: WorkerConfig): Async
   const pool = createPool({ host, port, username, key: loaded.key, hostKeys });
   try {
     const login = await pool.run(["true"], { timeoutMs });
-    const findings = judgeLogin(login, ssh);
+    const findings = judgeLogin(login, ssh, hostsFile);
     yield* findings;
     if (findings.some(({ fit }) => !fit)) return;
     const pods = createPods({
@@ -72,14 +75,16 @@ async function* examineHost({ ssh, kubectl, installation }: WorkerConfig): Async
 }
 
 const mends: Partial<Record<KubeCode, string>> = {
-  "kubectl-missing": "Install kubectl on the SSH host, where a shell without a terminal finds it, or name its path in PODQ_KUBECTL",
+  "kubectl-missing":
+    "Install kubectl on the SSH host, where a shell without a terminal finds it, or name its path in PODQ_KUBECTL (`kubectl` in a hosts file)",
   "cluster-unreachable":
     "Log in to the SSH host as podq does and run `kubectl version`: its kubeconfig names another server, or that is away",
   forbidden: "kubectl has no or wrong credentials there: see the kubeconfig of this user (`kubectl auth whoami`)",
 };
 
 /** What one login tells of the host, of its key and of ours, in the order in which it meets them. */
-export function judgeLogin(went: Exit | Failure, { host, port, username, knownHosts }: WorkerConfig["ssh"]): Finding[] {
+export function judgeLogin(went: Exit | Failure, { host, port, username, knownHosts }: SshSettings, hostsFile?: string): Finding[] {
+  const see = (variables: string, fields: string): string => (hostsFile === undefined ? variables : `${fields} in ${hostsFile}`);
   const where = `${host} port ${port}`;
   const answers = { what: "SSH host", fit: true, detail: `${where} answers` };
   const known = { what: "host key", fit: true, detail: `is the one in ${knownHosts}` };
@@ -99,10 +104,16 @@ export function judgeLogin(went: Exit | Failure, { host, port, username, knownHo
   if (kind === "host-key")
     return [answers, { what: "host key", fit: false, detail: `${message}. Compare it with the host's own before you do` }];
   if (kind === "auth") {
-    const detail = `${message}. Add the public half of the key (ssh-keygen -y) to ~${username}/.ssh/authorized_keys on it, or see K8S_SSH_USERNAME`;
+    const detail = `${message}. Add the public half of the key (ssh-keygen -y) to ~${username}/.ssh/authorized_keys on it, or see ${see("K8S_SSH_USERNAME", "ssh.username")}`;
     return [answers, known, { what: "SSH login", fit: false, detail }];
   }
-  return [{ what: "SSH host", fit: false, detail: `${message}. See K8S_SSH_HOST and K8S_SSH_PORT, and that sshd runs there` }];
+  return [
+    {
+      what: "SSH host",
+      fit: false,
+      detail: `${message}. See ${see("K8S_SSH_HOST and K8S_SSH_PORT", "ssh.host and ssh.port")}, and that sshd runs there`,
+    },
+  ];
 }
 
 const minor = (version: string): number => Number(/^v1\.(\d+)/.exec(version)?.[1] ?? Number.NaN);

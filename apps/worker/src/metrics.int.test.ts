@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, it } from "vitest";
-import { ConfigError, readConfig } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
+import { readConfig } from "./config.ts";
 import { createMetrics } from "./metrics.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 import { openBench } from "./testing.ts";
@@ -10,7 +11,7 @@ const pool = { commands: lane, channels: { ...lane, busy: 7 }, breaker: { state:
 const sessions = { sessions: 4, busy: 2, waiting: 1, opened: 9 };
 
 it("a worker's numbers are served: what came of its jobs, and each bound with how it is used", async () => {
-  const metrics = createMetrics(readConfig({ PODQ_CONCURRENCY: "7" }), () => ({ ssh: pool, sessions }));
+  const metrics = createMetrics(readConfig({ PODQ_CONCURRENCY: "7" }), () => [{ host: "default", ssh: pool, sessions }]);
   await using bench = await openBench();
   await bench.work(
     async ({ job }) => {
@@ -31,10 +32,10 @@ it("a worker's numbers are served: what came of its jobs, and each bound with ho
     'podq_job_wait_seconds_count{kind="exec"} 1',
     'podq_jobs_running{kind="exec"} 0',
     "podq_jobs_limit 7",
-    'podq_ssh_channels_busy{lane="sessions"} 7',
-    'podq_ssh_channels_limit{lane="commands"} 20',
-    "podq_exec_sessions_waiting 1",
-    "podq_exec_sessions_limit 64",
+    'podq_ssh_channels_busy{host="default",lane="sessions"} 7',
+    'podq_ssh_channels_limit{host="default",lane="commands"} 20',
+    'podq_exec_sessions_waiting{host="default"} 1',
+    'podq_exec_sessions_limit{host="default"} 64',
   ])
     expect(text).toContain(line);
   expect(text).toMatch(/^podq_sweeper_stranded_total \d+$/m);

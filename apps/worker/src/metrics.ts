@@ -19,10 +19,10 @@ export type Observer = {
   cut: (obstacle: string) => void;
   /** Redis failed at something that the sweeper makes good. */
   lag: () => void;
-  /** Something was done on the SSH host, or by a session in a pod. */
-  went: (went: Went) => void;
-  /** What the pool of connections says of itself. */
-  ssh: (event: PoolEvent) => void;
+  /** Something was done on an SSH host, or by a session in a pod there. */
+  went: (host: string, went: Went) => void;
+  /** What the pool of connections to a host says of itself. */
+  ssh: (host: string, event: PoolEvent) => void;
   /** All unfinished jobs, as the one worker that looks after them saw them. */
   backlog: (seen: Backlog) => void;
 };
@@ -41,8 +41,18 @@ const obstacles = ["gone", "not-running", "no-shell", "no-journal", "barred", "d
 
 const bound = ({ connections, channels }: { connections: number; channels: number }): number => connections * channels;
 
+/** How this worker uses one host. */
+type Use = { host: string; ssh: PoolStats; sessions: SessionStats };
+
+/** A figure of a host, or of each lane to it. */
+type Figure = number | Record<string, number>;
+
+const lanes =
+  (key: keyof PoolStats["commands"]) =>
+  ({ ssh }: Use): Record<string, number> => ({ commands: ssh.commands[key], sessions: ssh.channels[key] });
+
 /** Counts what `observer` is told, and reads the bounds and how they are used when it is asked. Labels are words of podq's own. */
-export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats; sessions: SessionStats }): Metrics {
+export function createMetrics(config: WorkerConfig, use: () => readonly Use[]): Metrics {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -68,11 +78,11 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
   const orphans = counter("podq_sweeper_orphans_total", "Namespaces deleted, whose generation is on record as gone");
   const cuts = counter("podq_exec_cuts_total", "Sessions lost under a command", "obstacle");
   const lags = counter("podq_redis_lags_total", "Times that Redis failed at something that the sweeper makes good");
-  const dial = histogram("podq_ssh_dial_seconds", "TCP, key exchange and login together", ["lane"], callBuckets);
-  const lost = counter("podq_ssh_lost_total", "Connections lost under a command or a held channel", "lane");
-  const kubectl = histogram("podq_kubectl_seconds", "One kubectl on the host, to its end", ["verb", "outcome"], callBuckets);
-  const opens = histogram("podq_ssh_open_seconds", "Until a channel to a kubectl was held", ["verb", "outcome"], callBuckets);
-  const execs = histogram("podq_exec_seconds", "One command in a pod, as far as this worker saw it", ["outcome"], attemptBuckets);
+  const dial = histogram("podq_ssh_dial_seconds", "TCP, key exchange and login together", ["host", "lane"], callBuckets);
+  const lost = counter("podq_ssh_lost_total", "Connections lost under a command or a held channel", "host", "lane");
+  const kubectl = histogram("podq_kubectl_seconds", "One kubectl on the host, to its end", ["host", "verb", "outcome"], callBuckets);
+  const opens = histogram("podq_ssh_open_seconds", "Until a channel to a kubectl was held", ["host", "verb", "outcome"], callBuckets);
+  const execs = histogram("podq_exec_seconds", "One command in a pod, as far as this worker saw it", ["host", "outcome"], attemptBuckets);
 
   // What an alert asks about has to be there before it happens: the first one of a series that was not there is no increase.
   for (const kind of kinds) {
@@ -81,7 +91,7 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
   }
   for (const code of ["outcome-unknown", "pod-replaced"]) losses.inc({ code }, 0);
   for (const obstacle of obstacles) cuts.inc({ obstacle }, 0);
-  for (const lane of ["commands", "sessions"]) lost.inc({ lane }, 0);
+  for (const { name: host } of config.hosts) for (const lane of ["commands", "sessions"]) lost.inc({ host, lane }, 0);
 
   const unfinished = gauge(
     "podq_jobs_unfinished",
@@ -99,53 +109,56 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
   };
   forget();
 
-  const read = (name: string, help: string, value: () => number | Record<string, number>): void => {
+  const figures = function* (value: (use: Use) => Figure): Generator<[labels: { host: string; lane?: string }, figure: number]> {
+    for (const one of use()) {
+      const { host } = one;
+      const now = value(one);
+      if (typeof now === "number") yield [{ host }, now];
+      else for (const [lane, each] of Object.entries(now)) yield [{ host, lane }, each];
+    }
+  };
+  const read = (name: string, help: string, value: (use: Use) => Figure): void => {
     const one: Gauge = new Gauge({
       name,
       help,
-      labelNames: ["lane"],
+      labelNames: ["host", "lane"],
       registers,
       collect() {
-        const now = value();
-        if (typeof now === "number") one.set(now);
-        else for (const [lane, each] of Object.entries(now)) one.set({ lane }, each);
+        for (const [labels, figure] of figures(value)) one.set(labels, figure);
       },
     });
   };
   // What others count for us.
-  const follow = (name: string, help: string, value: () => Record<string, number>): void => {
+  const follow = (name: string, help: string, value: (use: Use) => Figure): void => {
     const one: Counter = new Counter({
       name,
       help,
-      labelNames: ["lane"],
+      labelNames: ["host", "lane"],
       registers,
       collect() {
         one.reset();
-        for (const [lane, each] of Object.entries(value())) one.inc({ lane }, each);
+        for (const [labels, figure] of figures(value)) one.inc(labels, figure);
       },
     });
   };
-  const lanes = (key: keyof PoolStats["commands"]) => (): Record<string, number> => {
-    const { commands, channels } = use().ssh;
-    return { commands: commands[key], sessions: channels[key] };
-  };
-  read("podq_jobs_limit", "Jobs at once", () => config.concurrency);
-  read("podq_ssh_up", "1 while the last dial to the host succeeded, or none was tried", () =>
-    use().ssh.breaker.state === "closed" ? 1 : 0,
+  const settings = new Map(config.hosts.map((host) => [host.name, host]));
+  gauge("podq_jobs_limit", "Jobs at once").set(config.concurrency);
+  read("podq_ssh_up", "1 while the last dial to the host succeeded, or none was tried", ({ ssh }) =>
+    ssh.breaker.state === "closed" ? 1 : 0,
   );
   read("podq_ssh_connections", "Connections to the host", lanes("connections"));
   read("podq_ssh_channels_busy", "Channels in use", lanes("busy"));
   read("podq_ssh_waiting", "Waiting for a channel", lanes("waiting"));
   follow("podq_ssh_dials_total", "Connections dialled", lanes("dials"));
   follow("podq_ssh_dial_failures_total", "Dials that failed", lanes("failures"));
-  read("podq_ssh_channels_limit", "Channels that may be in use at once", () => ({
-    commands: bound(config.ssh.commands),
-    sessions: bound(config.ssh.sessions),
-  }));
-  read("podq_exec_sessions", "Sessions kept to pods", () => use().sessions.sessions);
-  read("podq_exec_sessions_busy", "Sessions with a command in them", () => use().sessions.busy);
-  read("podq_exec_sessions_waiting", "Commands that wait for a session", () => use().sessions.waiting);
-  follow("podq_exec_sessions_opened_total", "Sessions opened", () => ({ sessions: use().sessions.opened }));
+  read("podq_ssh_channels_limit", "Channels that may be in use at once", ({ host }) => {
+    const { commands, sessions } = settings.get(host)!.ssh;
+    return { commands: bound(commands), sessions: bound(sessions) };
+  });
+  read("podq_exec_sessions", "Sessions kept to pods", ({ sessions }) => sessions.sessions);
+  read("podq_exec_sessions_busy", "Sessions with a command in them", ({ sessions }) => sessions.busy);
+  read("podq_exec_sessions_waiting", "Commands that wait for a session", ({ sessions }) => sessions.waiting);
+  follow("podq_exec_sessions_opened_total", "Sessions opened", ({ sessions }) => sessions.opened);
   read("podq_exec_sessions_limit", "Sessions kept at once", () => config.sessions.max);
   read("podq_exec_session_commands_limit", "Commands at once in a session", () => config.sessions.commands);
 
@@ -175,13 +188,13 @@ export function createMetrics(config: WorkerConfig, use: () => { ssh: PoolStats;
       orphan: () => orphans.inc(),
       cut: (obstacle) => cuts.inc({ obstacle }),
       lag: () => lags.inc(),
-      went({ what, verb, outcome, ms }) {
-        if (what === "exec") execs.observe({ outcome }, ms / 1_000);
-        else (what === "run" ? kubectl : opens).observe({ verb, outcome }, ms / 1_000);
+      went(host, { what, verb, outcome, ms }) {
+        if (what === "exec") execs.observe({ host, outcome }, ms / 1_000);
+        else (what === "run" ? kubectl : opens).observe({ host, verb, outcome }, ms / 1_000);
       },
-      ssh(event) {
-        if (event.event === "connected") dial.observe({ lane: laneOf(event.lane) }, event.ms / 1_000);
-        if (event.event === "lost" && event.channels > 0) lost.inc({ lane: laneOf(event.lane) });
+      ssh(host, event) {
+        if (event.event === "connected") dial.observe({ host, lane: laneOf(event.lane) }, event.ms / 1_000);
+        if (event.event === "lost" && event.channels > 0) lost.inc({ host, lane: laneOf(event.lane) });
       },
       backlog(seen) {
         backlogAt = performance.now();

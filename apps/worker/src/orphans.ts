@@ -9,6 +9,8 @@ import type { Observer } from "./metrics.ts";
 export type OrphanOptions = {
   store: { pods: Pick<Store["pods"], "get">; leases: Store["leases"] };
   pods: Pick<Pods, "all" | "delete">;
+  /** Whose namespaces these are. */
+  host: string;
   worker: string;
   everyMs: number;
   log: Logger;
@@ -22,13 +24,16 @@ const goneWithinMs = 60_000;
  * Deletes the namespaces of generations that the record says are gone: what a late worker made after its pod was deleted, or a
  * failed delete left behind a newer generation. Only of this installation, by uid; what has no record is left to be adopted.
  */
-export function startOrphanSweeper({ store, pods, worker, everyMs, log, observer }: OrphanOptions): { stop: () => void } {
-  const duty = startDuty({ duty: "orphans", leases: store.leases, worker, everyMs, log }, async (signal) => {
+export function startOrphanSweeper({ store, pods, worker, host, everyMs, log, observer }: OrphanOptions): { stop: () => void } {
+  const duty = startDuty({ duty: `orphans/${host}`, leases: store.leases, worker, everyMs, log }, async (signal) => {
     for (const found of await pods.all({ signal, timeoutMs: lookWithinMs })) {
       // Read after the cluster: a generation that is on record as over now was over then, or began before it.
       const record = await store.pods.get(podKey(ownerOf(found), found.name));
       if (!isOver(found, record)) continue;
-      log.warn({ namespace: found.namespace, generation: found.generation }, "deleting a namespace whose generation is on record as gone");
+      log.warn(
+        { host, namespace: found.namespace, generation: found.generation },
+        "deleting a namespace whose generation is on record as gone",
+      );
       await pods.delete(found, { signal, timeoutMs: goneWithinMs });
       observer?.orphan();
     }

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Registry } from "prom-client";
-import { ConfigError } from "./config.ts";
+import { ConfigError } from "./config-error.ts";
 import type { Metrics } from "./metrics.ts";
 
 /** Serves `/metrics` and `/healthz`. Throws ConfigError when the address cannot be had. */

@@ -4,7 +4,8 @@ import { tracedCall } from "./trace.ts";
 /** Something that was done on the SSH host (`run` to its end, `open` to hold it), or by a session in a pod (`exec`), and how it went. */
 export type Went = { what: "run" | "open" | "exec"; verb: string; outcome: string; ms: number };
 
-type Way = { run: Run; open: Open; kubectl: readonly string[] };
+/** The way to a host, and how kubectl is called there. */
+export type Way = { run: Run; open: Open; kubectl: readonly string[] };
 
 // The words that podq begins a kubectl with; anything else would be a label without a bound.
 const verbs = new Set(["apply", "create", "delete", "exec", "get", "version"]);

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { RequestError } from "./errors.ts";
 import { absolutePath, argv, environment, image, inQuery, jobOptions, labelPairs, quantity, shellLine, stdin, timeout } from "./fields.ts";
+import { placement } from "./placement.ts";
 import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.ts";
 
 const mebibyte = 1_048_576;
@@ -41,6 +42,8 @@ const createParams = z.strictObject({
     .min(minute, { error: "must be at least 60000 ms" })
     .optional(),
   onIdle: z.enum(["stop", "delete"]).optional(),
+  /** Labels of the host that a new pod is placed on. Default: whichever has most room. */
+  placement: placement.optional(),
   timeoutMs: timeout(hour).default(5 * minute),
 });
 

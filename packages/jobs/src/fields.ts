@@ -40,7 +40,7 @@ export const environment = z
   .refine((env) => totalBytes(Object.entries(env).flat()) <= maxArgvBytes, { error: `is larger than ${maxArgvBytes} bytes in all` });
 
 /** Kubernetes labels. podq's own keys cannot be set. */
-const labels = z
+export const labels = z
   .record(
     z
       .string()

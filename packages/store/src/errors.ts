@@ -5,7 +5,8 @@ export type StoreCode =
   | "unreachable" // MongoDB does not answer; a write that was under way may have been made
   | "unfit" // MongoDB answers, but podq's promises would not hold on it
   | "conflict" // the idempotency key was used with another request
-  | "backlog-full"; // the pod's line is at its limit
+  | "backlog-full" // the pod's line is at its limit
+  | "host-full"; // a new pod would be one too many on its host
 
 /** The store's error. `unreachable` may be tried again; a write repeated with the same id does nothing twice. */
 export class StoreError extends Error {

@@ -115,3 +115,4 @@ podSchema.index({ namespace: 1 }, { name: "namespace", unique: true });
 podSchema.index({ "expiry.ttlAt": 1 }, { name: "ttl", partialFilterExpression: { "expiry.ttlAt": { $type: "date" } } });
 podSchema.index({ "expiry.lookAt": 1 }, { name: "idle", partialFilterExpression: { "expiry.lookAt": { $type: "date" } } });
 podSchema.index({ status: 1, _id: 1 }, { name: "status" });
+podSchema.index({ status: 1, "host.name": 1 }, { name: "of-host" });

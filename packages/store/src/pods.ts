@@ -1,9 +1,10 @@
 import { mayPodMove, type PodStatus } from "@podq/jobs";
-import type { Model, mongo, QueryFilter } from "mongoose";
+import type { ClientSession, Model, mongo, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
 import { ofOwners } from "./owners.ts";
 import type { Expiry, PodDocument } from "./pod-schema.ts";
 import { literal, versionsOf, visible } from "./stages.ts";
+import type { Room } from "./room.ts";
 import { together } from "./together.ts";
 
 /** What a caller sees of a pod. */
@@ -65,9 +66,11 @@ function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRec
 
 const at = (pod: PodDocument): QueryFilter<PodDocument> => ({ _id: pod._id, generation: pod.generation, version: pod.version });
 
-export function createPodStore(model: Model<PodDocument>) {
-  const change = async (filter: QueryFilter<PodDocument>, set: object): Promise<PodDocument | null> =>
-    model.findOneAndUpdate(filter, [{ $set: set }, visiblePod], { updatePipeline: true, returnDocument: "after" }).lean<PodDocument>();
+export function createPodStore(model: Model<PodDocument>, room: Room) {
+  const change = async (filter: QueryFilter<PodDocument>, set: object, session: ClientSession | null = null): Promise<PodDocument | null> =>
+    model
+      .findOneAndUpdate(filter, [{ $set: set }, visiblePod], { updatePipeline: true, returnDocument: "after", session })
+      .lean<PodDocument>();
 
   const getMany = async (keys: readonly string[]): Promise<(PodDocument | null)[]> => {
     const pods = model.collection as unknown as mongo.Collection<PodDocument>;
@@ -82,8 +85,8 @@ export function createPodStore(model: Model<PodDocument>) {
     versions: async (keys: readonly string[]): Promise<Map<string, number>> =>
       versionsOf(await model.find({ _id: { $in: keys } }, { version: 1 }).lean<{ _id: string; version: number }[]>()),
 
-    /** Records a pod for the first time. Null: somebody else has. */
-    async insert(key: string, pod: NewPod): Promise<PodDocument | null> {
+    /** Records a pod for the first time, on a host that may have so many. Null: somebody else has. Throws StoreError `host-full`. */
+    async insert(key: string, pod: NewPod, capacity: number | null = null): Promise<PodDocument | null> {
       const now = new Date();
       const document: PodDocument = {
         _id: key,
@@ -97,7 +100,7 @@ export function createPodStore(model: Model<PodDocument>) {
         updatedAt: now,
       };
       try {
-        await model.insertOne(document);
+        await room({ key, host: pod.host.name, capacity }, async (session) => model.insertOne(document, { session }));
         return document;
       } catch (error) {
         if (isDuplicate(error)) return null;
@@ -105,9 +108,15 @@ export function createPodStore(model: Model<PodDocument>) {
       }
     },
 
-    /** Begins the next generation of a pod that is deleted, or whose delete has failed. Null: the record has moved on. */
-    renew: async (pod: PodDocument, next: NewPod): Promise<PodDocument | null> =>
-      mayPodMove(pod.status, "created") ? change(at(pod), literals({ expiry: null, ...next, ...fresh, unsettled: [] })) : null,
+    /**
+     * Begins the next generation of a pod that is deleted, or whose delete has failed, on a host that may have so many. Null: the record
+     * has moved on. Throws StoreError `host-full`.
+     */
+    async renew(pod: PodDocument, next: NewPod, capacity: number | null = null): Promise<PodDocument | null> {
+      if (!mayPodMove(pod.status, "created")) return null;
+      const set = literals({ expiry: null, ...next, ...fresh, unsettled: [] });
+      return room({ key: pod._id, host: next.host.name, capacity }, async (session) => change(at(pod), set, session));
+    },
 
     /** Changes a record, if it is still the one that was read. Null: it has moved on, or may not move so. */
     patch: async (pod: PodDocument, patch: PodPatch): Promise<PodDocument | null> =>

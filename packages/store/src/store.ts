@@ -3,6 +3,8 @@ import mongoose, { mongo, type Connection } from "mongoose";
 import { createOutputStore, outputSchema, type OutputDocument, type OutputStore } from "./chunks.ts";
 import { StoreError } from "./errors.ts";
 import { readBacklog, type Backlog } from "./backlog.ts";
+import { hostSchema, type HostDocument } from "./host-schema.ts";
+import { createHostStore, type HostStore } from "./hosts.ts";
 import { createInputStore, inputSchema, type InputDocument, type InputStore } from "./input.ts";
 import { jobSchema, type JobDocument } from "./job-schema.ts";
 import { createJobStore, type JobStore } from "./jobs.ts";
@@ -11,6 +13,7 @@ import { migrate } from "./migrate.ts";
 import { podSchema, type PodDocument } from "./pod-schema.ts";
 import { createExpiryStore, type ExpiryStore } from "./pod-expiry.ts";
 import { createPodStore, type PodStore } from "./pods.ts";
+import { createRoom } from "./room.ts";
 import { createSessionStore, sessionSchema, type SessionDocument, type SessionStore } from "./sessions.ts";
 import { createTokenStore, tokenSchema, type TokenDocument, type TokenStore } from "./tokens.ts";
 
@@ -35,6 +38,7 @@ export type StoreOptions = {
 export type Store = {
   jobs: JobStore;
   pods: PodStore;
+  hosts: HostStore;
   expiry: ExpiryStore;
   output: OutputStore;
   input: InputStore;
@@ -71,6 +75,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     const models = {
       jobs: connection.model<JobDocument>("Job", jobSchema),
       pods: connection.model<PodDocument>("Pod", podSchema),
+      hosts: connection.model<HostDocument>("Host", hostSchema),
       output: connection.model<OutputDocument>("Output", outputSchema),
       input: connection.model<InputDocument>("Input", inputSchema),
       leases: connection.model<LeaseDocument>("Lease", leaseSchema),
@@ -80,7 +85,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
     await Promise.all([models.jobs, models.pods, models.output, models.input, models.sessions].map((model) => model.createIndexes()));
     return {
       jobs: createJobStore(models.jobs, { retentionMs, maxBacklog }),
-      pods: createPodStore(models.pods),
+      pods: createPodStore(models.pods, createRoom(models.pods, models.hosts)),
+      hosts: createHostStore(models.hosts, models.pods),
       expiry: createExpiryStore(models.pods),
       output: createOutputStore(models.output, { retentionMs }),
       input: createInputStore(models.input),

@@ -2,13 +2,14 @@ import type { Params } from "@podq/jobs";
 import { KubeError, type PodObservation, type Pods } from "@podq/kube";
 import { toPodRecord, type Expiry, type JobDocument, type NewPod, type PodDocument, type PodPatch, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
+import { hasLabels } from "../hosts/choose.ts";
 import { failurePatch, fenceOf, keyOf, newPod, patchOf, type Place } from "./place.ts";
 import { specOf } from "./spec.ts";
 
 /** Makes a pod, or brings it to run. Its result is the pod's record. */
 export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
   return async ({ job, pod, hold, log }) => {
-    const { image, resources, timeoutMs, ifChanged = "ignore" } = job.params as Params<"create">;
+    const { image, resources, timeoutMs, placement, ifChanged = "ignore" } = job.params as Params<"create">;
     const fence = { n: fenceOf(job), raises: true };
     const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs, fence, ifChanged, word: job._id };
     const spec = specOf(job, place);
@@ -16,13 +17,15 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
     const next = (generation: number, found?: NewPod["identity"]): NewPod =>
       newPod(job, place, generation, { image, resources, expiry }, found);
 
-    let record = await currentGeneration(store, pods, job, pod, next, control);
+    let record = await currentGeneration(store, pods, job, pod, next, { ...control, capacity: place.capacity });
     for (;;) {
       if (record === null) return { kind: "fenced" };
       try {
         const observed = await pods.create(record.identity, spec, control);
         const ends = expiry === null ? {} : { expiry };
-        const saved = await store.pods.patch(record, { ...patchOf(observed, place), ...specPatch(observed, job), error: null, ...ends });
+        const differs = hasLabels(place.labels, placement?.labels ?? {}) ? observed.differs : [...observed.differs, "placement"];
+        const patch = { ...patchOf(observed, place), ...specPatch(observed, job), differs, error: null, ...ends };
+        const saved = await store.pods.patch(record, patch);
         return saved === null
           ? { kind: "fenced" }
           : { kind: "end", state: "succeeded", result: toPodRecord(saved), error: null, why: "the pod runs" };
@@ -32,7 +35,7 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
         const failed = await store.pods.patch(record, { ...failurePatch(error, place), ...seen });
         if (error.code !== "namespace-terminating") throw error;
         log.info({ namespace: record.namespace }, "the namespace is on its way out: making the next generation instead");
-        record = failed && (await store.pods.renew(failed, next(failed.generation + 1)));
+        record = failed && (await store.pods.renew(failed, next(failed.generation + 1), place.capacity));
       }
     }
   };
@@ -56,18 +59,18 @@ function expiryOf({ createdAt, params }: JobDocument): Expiry | null {
   return { ttlAt: after(ttlMs), idleAfterMs, onIdle, usedAt: createdAt, lookAt: after(idleAfterMs), firedAt: null };
 }
 
-/** The record of the generation that shall run: found, adopted, or begun. Null: another worker is at it. */
+/** The record of the generation that shall run: found, adopted, or begun. Null: another worker is at it. Throws StoreError `host-full`. */
 async function currentGeneration(
   store: Pick<Store, "pods">,
   pods: Pods,
   job: JobDocument,
   pod: PodDocument | null,
   next: (generation: number, found?: NewPod["identity"]) => NewPod,
-  control: { signal: AbortSignal; timeoutMs: number },
+  { capacity, ...control }: { signal: AbortSignal; timeoutMs: number; capacity: number | null },
 ): Promise<PodDocument | null> {
-  if (pod !== null) return pod.status === "deleted" || pod.deleteBegun ? store.pods.renew(pod, next(pod.generation + 1)) : pod;
+  if (pod !== null) return pod.status === "deleted" || pod.deleteBegun ? store.pods.renew(pod, next(pod.generation + 1), capacity) : pod;
   const { current, highest } = await pods.find(keyOf(job), control);
-  if (current === undefined) return store.pods.insert(job.podKey, next(highest + 1));
+  if (current === undefined) return store.pods.insert(job.podKey, next(highest + 1), capacity);
   const { namespaceUid: _uid, ...identity } = current;
-  return store.pods.insert(job.podKey, next(identity.generation, identity));
+  return store.pods.insert(job.podKey, next(identity.generation, identity), null);
 }

@@ -5,6 +5,9 @@ import type { Handler } from "../execute.ts";
 import { notDue } from "../due.ts";
 import { failurePatch, keyOf, type Place } from "./place.ts";
 
+/** Why a delete that found nothing on the cluster, and no record, has succeeded. */
+export const noSuchPod = "there is no such pod";
+
 /** Deletes a pod with its namespace. Its result is the pod's record, or null if there never was one. */
 export function deleteHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, place: Place): Handler {
   return async ({ job, pod, hold }) => {
@@ -19,7 +22,7 @@ export function deleteHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, p
         state: "succeeded",
         result: null,
         error: null,
-        why: current === undefined ? "there is no such pod" : "it had no record, and is gone",
+        why: current === undefined ? noSuchPod : "it had no record, and is gone",
       };
     }
     if (pod.status === "deleted")

@@ -3,8 +3,17 @@ import { podNames, type KubeCode, type KubeError, type PodObservation } from "@p
 import { codeOf } from "../outcome.ts";
 import type { JobDocument, NewPod, PodDocument, PodPatch } from "@podq/store";
 
-/** Where this worker's pods are, how they are reached, and the size of their journals. */
-export type Place = { installation: string; host: PodDocument["host"]; accessHost: string | undefined; journal: string };
+/** Where pods are made, how they are reached, the size of their journals, and how many there may be. */
+export type Place = {
+  installation: string;
+  host: PodDocument["host"];
+  accessHost: string | undefined;
+  journal: string;
+  /** The host's. */
+  labels: Readonly<Record<string, string>>;
+  /** Pods at most; null: no bound. */
+  capacity: number | null;
+};
 
 /** Which pod a job is about, before it has a generation. */
 export function keyOf(job: JobDocument): { kind: "project" | "conversation"; id: string; name: string } {

@@ -1,0 +1,107 @@
+import { writeFile } from "node:fs/promises";
+import { useTestCluster, type TestCluster } from "@podq/devstack/testing";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { setScene, type Scene } from "./testing.ts";
+
+let scene: Scene;
+beforeAll(async () => {
+  scene = await setScene();
+});
+afterAll(async () => scene?.stop());
+
+/** A host of the file, as the scene's own cluster is reached, or another one. */
+async function hostOf(name: string, { ssh }: TestCluster, more: object = {}): Promise<object> {
+  const keyFile = `${scene.dir}/${name}.key`;
+  await writeFile(keyFile, ssh.privateKey, { mode: 0o600 });
+  const { host, port, username, knownHosts } = ssh;
+  return { name, ssh: { host, port, username, keyFile, knownHosts }, ...more };
+}
+
+async function hostsFile(name: string, hosts: readonly object[]): Promise<{ PODQ_HOSTS_FILE: string }> {
+  const path = `${scene.dir}/${name}.yaml`;
+  await writeFile(path, JSON.stringify({ hosts }));
+  return { PODQ_HOSTS_FILE: path };
+}
+
+describe("a hosts file with one host", () => {
+  it("is all that a worker needs to know of it", async () => {
+    const { cluster, podq, small } = scene;
+    const file = await hostsFile("one", [await hostOf("only", cluster, { labels: { zone: "z1" }, capacity: 1 })]);
+    const worker = await scene.startWorker(file);
+    const pod = podq.pod({ project: "p" });
+    const made = await (await pod.create({ image: cluster.image, resources: small, placement: { labels: { zone: "z1" } } })).result();
+    expect(made.host).toEqual({ name: "only", address: cluster.ssh.host, port: cluster.ssh.port, username: cluster.ssh.username });
+    expect((await pod.run("echo hello")).stdout.text()).toBe("hello\n");
+    const again = await (await pod.create({ image: cluster.image, resources: small, placement: { labels: { zone: "z2" } } })).result();
+    expect(again.differs).toEqual(["placement"]);
+    const refused = async (project: string, labels: Record<string, string>): Promise<unknown> =>
+      (await podq.pod({ project }).create({ image: cluster.image, placement: { labels } })).result().catch((error: unknown) => error);
+    expect(await refused("too-many", {})).toMatchObject({ code: "unschedulable", message: expect.stringContaining("full: only") as string });
+    expect(await refused("elsewhere", { zone: "z2" })).toMatchObject({ code: "unschedulable" });
+    const doctor = await scene.cli(["doctor"], file);
+    expect(doctor.stdout).toMatch(/^ok {4}only: cluster: /m);
+    await scene.end(worker);
+  });
+});
+
+describe("two hosts", () => {
+  let other: TestCluster;
+  beforeAll(async () => {
+    other = await useTestCluster();
+  });
+  afterAll(async () => other?.stop());
+
+  it("share the pods out, and each pod's jobs go to its own, whichever worker has them", async (test) => {
+    test.skip(scene.cluster.kind === "real", "there is one real cluster");
+    const { cluster, podq, small, installation } = scene;
+    const file = await hostsFile("two", [await hostOf("a", cluster, { weight: 3 }), await hostOf("b", other, { labels: { disk: "big" } })]);
+    const workers = [await scene.startWorker(file), await scene.startWorker(file)];
+    const projects = ["s1", "s2", "s3", "s4"];
+    const made = await Promise.all(
+      projects.map(async (project) => (await podq.pod({ project }).create({ image: cluster.image, resources: small })).result()),
+    );
+    const named = await (
+      await podq.pod({ project: "s5" }).create({ image: cluster.image, resources: small, placement: { labels: { disk: "big" } } })
+    ).result();
+    expect(named.host.name).toBe("b");
+    const namespaces = async ({ kubectl }: TestCluster): Promise<number> => {
+      const { stdout } = await kubectl(["get", "ns", "-o", "name", "--selector", `podq.dev/installation=${installation}`]);
+      return stdout.split("\n").filter(Boolean).length;
+    };
+    const onA = made.filter(({ host }) => host.name === "a").length;
+    expect(onA).toBeGreaterThan(0);
+    expect(await namespaces(other)).toBe(projects.length - onA + 1);
+    for (const { host, ...pod } of [...made, named]) {
+      const ran = await podq.pod({ ...pod.owner }).run("echo $((6 * 7))");
+      expect([host.name, ran.stdout.text()]).toEqual([host.name, "42\n"]);
+    }
+    for (const { owner } of [...made, named]) await (await podq.pod({ ...owner }).delete()).result();
+    expect(await namespaces(other)).toBe(0);
+    await Promise.all(workers.map(scene.end));
+  });
+
+  it("a drained one takes no new pods, and its own go on; one that the file does not name is waited for", async (test) => {
+    test.skip(scene.cluster.kind === "real", "there is one real cluster");
+    const { cluster, podq, small } = scene;
+    const [a, b] = [await hostOf("a", cluster), await hostOf("b", other)];
+    const before = await scene.startWorker(await hostsFile("only-b", [b]));
+    const old = podq.pod({ project: "old" });
+    await (await old.create({ image: cluster.image, resources: small })).result();
+    await scene.end(before);
+
+    const stranger = await scene.startWorker(await hostsFile("only-a", [a]));
+    const job = await old.exec("echo there");
+    await expect
+      .poll(async () => (await job.status()).attempts.at(-1)?.why, { timeout: 60_000 })
+      .toMatch(/host-unreachable: .*host b .*is not among the hosts of this worker/);
+    await scene.end(stranger);
+
+    const worker = await scene.startWorker(await hostsFile("drained", [a, { ...b, drained: true }]));
+    expect((await job.result()).stdout.text()).toBe("there\n");
+    for (const project of ["n1", "n2", "n3"]) {
+      const made = await (await podq.pod({ project }).create({ image: cluster.image, resources: small })).result();
+      expect(made.host.name).toBe("a");
+    }
+    await scene.end(worker);
+  });
+});

@@ -1,0 +1,65 @@
+import type { Kind, Params } from "@podq/jobs";
+import { StoreError, type PodDocument } from "@podq/store";
+import type { Executor, Handler } from "../execute.ts";
+import { noSuchPod } from "../handlers/delete.ts";
+import type { Outcome } from "../outcome.ts";
+import type { HostParts, WorkHost } from "./open.ts";
+import type { Placer } from "./placer.ts";
+
+type Handlers = Executor["handlers"];
+
+/** What a worker's hosts are, and how a pod finds its own. */
+export type ByHost = {
+  hosts: readonly WorkHost[];
+  place: Placer;
+  /** What stands for a host on record that is not among these. */
+  unknown: (host: PodDocument["host"]) => HostParts;
+  handlersOf: (host: HostParts) => Handlers;
+};
+
+/**
+ * The handlers of each job's own host. A pod's host is on record before anything is made there, and stays until the pod is deleted: only
+ * the create that begins a generation chooses one.
+ */
+export function byHost({ hosts, place, unknown, handlersOf }: ByHost): Handlers {
+  const known = new Map(hosts.map((host) => [host.name, handlersOf(host)]));
+  const first = hosts[0]!.name;
+  const on = ({ host }: PodDocument): Handlers => known.get(host.name) ?? handlersOf(unknown(host));
+
+  const placed: Handler = async (attempt) => {
+    const { labels = {} } = (attempt.job.params as Params<"create">).placement ?? {};
+    for (const full = new Set<string>(); ;) {
+      const host = await place(labels, full);
+      try {
+        return await known.get(host.name)!.create(attempt);
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== "host-full") throw error;
+        full.add(host.name);
+      }
+    }
+  };
+
+  // A pod that has lost its record may be anywhere, so that it is gone is for all hosts to say. Each throws where it cannot.
+  const deletedEverywhere: Handler = async (attempt) => {
+    const outcomes: Outcome[] = [];
+    for (const host of known.values()) outcomes.push(await host.delete(attempt));
+    return outcomes.find((outcome) => outcome.kind !== "end" || outcome.why !== noSuchPod) ?? outcomes[0]!;
+  };
+
+  const routed =
+    (kind: Kind): Handler =>
+    async (attempt) =>
+      attempt.pod === null ? known.get(first)![kind](attempt) : on(attempt.pod)[kind](attempt);
+  return {
+    create: async (attempt) => (beginsAnew(attempt.pod) ? placed(attempt) : routed("create")(attempt)),
+    exec: routed("exec"),
+    stop: routed("stop"),
+    start: routed("start"),
+    restart: routed("restart"),
+    delete: async (attempt) => (attempt.pod === null ? deletedEverywhere(attempt) : routed("delete")(attempt)),
+  };
+}
+
+function beginsAnew(pod: PodDocument | null): boolean {
+  return pod === null || pod.status === "deleted" || pod.deleteBegun;
+}
