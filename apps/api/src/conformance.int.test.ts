@@ -57,6 +57,23 @@ describe.each<[string, () => Promise<Podq>]>([
     await expect(pod.extend({ ttlMs: 0 })).rejects.toMatchObject({ code: "invalid-request" });
   });
 
+  it("tells of the hosts, and how many pods each has", async () => {
+    const settings = { address: "10.0.0.1", port: 22, username: "u", labels: { zone: "z" }, weight: 2, capacity: 9, drained: true };
+    const seen = { ...settings, whenDown: "wait" as const, cluster: "uid" };
+    await scene.store.hosts.saw("eu", { ...seen, up: true, error: null });
+    await scene.store.hosts.saw("eu", { ...seen, up: false, error: { code: "host-unreachable", message: "it is away" } });
+    const [host, ...more] = await podq.hosts();
+    expect(more).toEqual([]);
+    const error = { code: "host-unreachable", message: "it is away", at: expect.any(Date) as Date };
+    const times = { seenAt: expect.any(Date) as Date, lookedAt: expect.any(Date) as Date };
+    expect(host).toEqual({ name: "eu", ...settings, whenDown: "wait", pods: 0, up: false, error, ...times });
+  });
+
+  it("takes the labels of the host that a pod is to be placed on", async () => {
+    const made = await podq.pod(project("placed")).create({ placement: { labels: { zone: "z" } } });
+    expect(await scene.store.jobs.get(made.id)).toMatchObject({ params: { placement: { labels: { zone: "z" } } } });
+  });
+
   it("gives results with bytes, in any process", async () => {
     const job = await podq.pod(project("b")).exec("x");
     const waiting = podq.job(job.id).result({ timeoutMs: 20_000 });

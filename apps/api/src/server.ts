@@ -24,6 +24,7 @@ import type { Metrics } from "./metrics.ts";
 import { ApiError, problem, type Problem, type ProblemCode } from "./problem.ts";
 import { addEventRoutes } from "./routes/events.ts";
 import { addHealthRoutes } from "./routes/health.ts";
+import { addHostRoutes } from "./routes/hosts.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOutputRoutes } from "./routes/output.ts";
 import { addPodRoutes } from "./routes/pods.ts";
@@ -124,6 +125,7 @@ export async function createServer(
   app.addHook("onClose", async () => Object.values(followers).forEach(({ stop }) => stop()));
   addHealthRoutes(app, context, metrics);
   addPodRoutes(app, context);
+  addHostRoutes(app, context);
   addJobRoutes(app, context, followers);
   addOutputRoutes(app, context);
   addEventRoutes(app, context, followers);

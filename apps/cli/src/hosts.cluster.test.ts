@@ -36,10 +36,15 @@ describe("a hosts file with one host", () => {
     expect(again.differs).toEqual(["placement"]);
     const refused = async (project: string, labels: Record<string, string>): Promise<unknown> =>
       (await podq.pod({ project }).create({ image: cluster.image, placement: { labels } })).result().catch((error: unknown) => error);
-    expect(await refused("too-many", {})).toMatchObject({ code: "unschedulable", message: expect.stringContaining("full: only") as string });
+    expect(await refused("too-many", {})).toMatchObject({
+      code: "unschedulable",
+      message: expect.stringContaining("full: only") as string,
+    });
     expect(await refused("elsewhere", { zone: "z2" })).toMatchObject({ code: "unschedulable" });
     const doctor = await scene.cli(["doctor"], file);
     expect(doctor.stdout).toMatch(/^ok {4}only: cluster: /m);
+    const listed = async (): Promise<string> => (await scene.cli(["hosts"])).stdout;
+    await expect.poll(listed, { timeout: 60_000 }).toMatch(/^only +up +1\/1 +1 +\d+s +\S+@\S+:\d+ +zone=z1$/m);
     await scene.end(worker);
   });
 });
@@ -78,6 +83,15 @@ describe("two hosts", () => {
     for (const { owner } of [...made, named]) await (await podq.pod({ ...owner }).delete()).result();
     expect(await namespaces(other)).toBe(0);
     await Promise.all(workers.map(scene.end));
+  });
+
+  it("of one cluster are refused by a worker and by the doctor", async () => {
+    const { cluster } = scene;
+    const file = await hostsFile("twice", [await hostOf("a", cluster), await hostOf("c", cluster)]);
+    await expect(scene.startWorker(file)).rejects.toThrow(/hosts a and c lead to the same cluster/);
+    const { code, stdout } = await scene.cli(["doctor"], file);
+    expect(stdout).toMatch(/^FAIL {2}clusters: hosts a and c lead to the same cluster/m);
+    expect(code).toBe(1);
   });
 
   it("a drained one takes no new pods, and its own go on; one that the file does not name is waited for", async (test) => {

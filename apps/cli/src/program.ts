@@ -4,6 +4,7 @@ import { addCreate } from "./commands/create.ts";
 import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
+import { addHosts } from "./commands/hosts.ts";
 import { addPower } from "./commands/power.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
@@ -24,6 +25,7 @@ export function createProgram(context: CliContext): Command {
   addPower(program, context);
   addDelete(program, context);
   addRecords(program, context);
+  addHosts(program, context);
   addTokens(program, context);
   addWebhooks(program, context);
   addDoctor(program, context);

@@ -12,6 +12,7 @@ import { deleteHandler } from "./handlers/delete.ts";
 import { execHandler } from "./handlers/exec.ts";
 import { restartHandler, startHandler, stopHandler } from "./handlers/power.ts";
 import { byHost } from "./hosts/by-host.ts";
+import { refuseSharedClusters, startHostLooks } from "./hosts/looks.ts";
 import { openHost, unknownHost } from "./hosts/open.ts";
 import { createPlacer } from "./hosts/placer.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
@@ -21,6 +22,7 @@ import { serveMetrics } from "./serve-metrics.ts";
 
 const sweepsBetweenOrphans = 12;
 const backlogMs = 10_000;
+const hostLookMs = 15_000;
 
 /** A running worker. */
 export type Worker = {
@@ -57,6 +59,8 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
     log.info({ url: endpoint.url }, "metrics are served");
   }
 
+  await refuseSharedClusters(reached);
+
   const hosts = reached.map((host) => ({ ...host, ...through({ store: opened, pods: host.pods, execs: host.execs }) }));
   const { store } = hosts[0]!;
   const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => {
@@ -77,6 +81,7 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   };
   const engine = started.adopt(await startEngine(config, store, handlersOf, log, metrics.observer), async (one) => one.stop());
   const duty = { store, worker: engine.worker, log, observer: metrics.observer };
+  started.adopt(startHostLooks({ ...duty, hosts, everyMs: hostLookMs }), async (one) => one.stop());
   for (const { name, pods } of hosts) {
     const everyMs = sweepsBetweenOrphans * config.sweepMs;
     started.adopt(startOrphanSweeper({ ...duty, pods, host: name, everyMs }), async (one) => one.stop());

@@ -1,9 +1,11 @@
-import { createPods, KubeError, type KubeCode } from "@podq/kube";
+import { clusterId, createPods, KubeError, type KubeCode } from "@podq/kube";
 import { connectRedis } from "@podq/queue";
 import { createHostKeys, createPool, loadKey, type Exit, type Failure } from "@podq/ssh";
 import { openStore } from "@podq/store";
 import { readConfig, type WorkerConfig } from "./config.ts";
+import { sharedClusters } from "./hosts/looks.ts";
 import type { HostSettings, SshSettings } from "./hosts/settings.ts";
+import type { Way } from "./way.ts";
 
 /** One thing that a worker needs. `detail` says what was found, and if it is not fit what to do. */
 export type Finding = { what: string; fit: boolean; detail: string };
@@ -29,12 +31,26 @@ export async function* examine(): AsyncGenerator<Finding> {
     await store.close();
     return "answers, is a replica set, has podq's indexes";
   });
+  const clusters: Cluster[] = [];
   for (const host of config.hosts)
-    for await (const { what, ...found } of examineHost(host, config))
+    for await (const { what, ...found } of examineHost(host, config, clusters))
       yield { what: config.hostsFile === undefined ? what : `${host.name}: ${what}`, ...found };
+  if (config.hosts.length > 1) yield judgeClusters(clusters);
 }
 
-async function* examineHost({ ssh, kubectl }: HostSettings, { installation, hostsFile }: WorkerConfig): AsyncGenerator<Finding> {
+type Cluster = { name: string; cluster: string };
+
+function judgeClusters(clusters: readonly Cluster[]): Finding {
+  const shared = sharedClusters(clusters);
+  const detail = shared.length === 0 ? "each host has one of its own" : `${shared.join("; ")}. Name each cluster once in PODQ_HOSTS_FILE`;
+  return { what: "clusters", fit: shared.length === 0, detail };
+}
+
+async function* examineHost(
+  { name, ssh, kubectl }: HostSettings,
+  { hosts, installation, hostsFile }: WorkerConfig,
+  clusters: Cluster[],
+): AsyncGenerator<Finding> {
   const { host, port, username, knownHosts, trustNewHost, keyFile: file, keyString: text, passphrase } = ssh;
   let loaded: ReturnType<typeof loadKey>;
   try {
@@ -50,12 +66,12 @@ async function* examineHost({ ssh, kubectl }: HostSettings, { installation, host
     const findings = judgeLogin(login, ssh, hostsFile);
     yield* findings;
     if (findings.some(({ fit }) => !fit)) return;
-    const pods = createPods({
+    const way: Way = {
       run: async (...call) => pool.run(...call),
       open: async (...call) => pool.open(...call),
       kubectl: [kubectl],
-      installation,
-    });
+    };
+    const pods = createPods({ ...way, installation });
     yield await attempt("cluster", async () => {
       const {
         kubectl: client,
@@ -64,6 +80,7 @@ async function* examineHost({ ssh, kubectl }: HostSettings, { installation, host
       } = await pods.check({ timeoutMs }).catch((error: unknown) => {
         throw error instanceof KubeError ? new Error(`${error.message}. ${mends[error.code] ?? ""}`.trim(), { cause: error }) : error;
       });
+      if (hosts.length > 1) clusters.push({ name, cluster: await clusterId(way, { timeoutMs }) });
       const versions = `kubectl ${client}, Kubernetes ${server}${skew(client, server)}`;
       if (missing === null) return `${versions}; it does not say which rights there are`;
       if (missing.length === 0) return `${versions}; all rights of rbac.yaml are there`;

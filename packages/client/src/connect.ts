@@ -1,7 +1,7 @@
 import type { JobState, PodStatus } from "@podq/jobs";
-import { ownerPrefix, toPodRecord, type PodRecord } from "@podq/store";
+import { ownerPrefix, toPodRecord, type HostRecord, type PodRecord } from "@podq/store";
 import { openContext, type ConnectOptions } from "./context.ts";
-import { PodqError } from "./errors.ts";
+import { asPodqError, PodqError } from "./errors.ts";
 import { connectHttp } from "./http/connect.ts";
 import type { HttpOptions } from "./http/transport.ts";
 import { jobHandle, type Job } from "./job.ts";
@@ -24,6 +24,8 @@ export type Podq = AsyncDisposable & {
   pods: (filter?: PodsFilter) => AsyncIterable<PodRecord>;
   /** Jobs, newest first. */
   jobs: (filter?: JobsFilter) => AsyncIterable<Job & { readonly at: JobStatus }>;
+  /** The hosts that pods are placed on, by name, as the workers last saw them. */
+  hosts: () => Promise<HostRecord[]>;
   /** Closes the connections. Cancels the jobs whose standard input this process was still writing. */
   close: () => Promise<void>;
 };
@@ -72,6 +74,7 @@ export async function connect(options: ConnectOptions | HttpOptions): Promise<Po
         if (page.length < pageSize) return;
       }
     },
+    hosts: async () => store.hosts.list().catch((error: unknown) => Promise.reject(asPodqError(error))),
     close,
     [Symbol.asyncDispose]: close,
   };

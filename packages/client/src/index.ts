@@ -21,4 +21,4 @@ export type {
   SignalName,
   SignalRecord,
 } from "@podq/jobs";
-export type { PodRecord } from "@podq/store";
+export type { HostRecord, PodRecord } from "@podq/store";

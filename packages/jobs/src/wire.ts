@@ -46,6 +46,26 @@ export const podWire = z
   })
   .meta({ title: "Pod", description: "What is recorded of a pod." });
 
+/** A host, as the workers see it. */
+export const hostWire = z
+  .object({
+    name: z.string(),
+    address: z.string(),
+    port: count,
+    username: z.string(),
+    labels,
+    weight: z.number(),
+    capacity: count.nullable(),
+    drained: z.boolean(),
+    whenDown: z.enum(["wait", "fail"]).nullable(),
+    pods: count,
+    up: z.boolean().nullable(),
+    error: z.object({ ...failure, at: date }).nullable(),
+    seenAt: someDate,
+    lookedAt: date,
+  })
+  .meta({ title: "Host", description: "A host on which pods are placed, and what the workers last saw of it." });
+
 const exec = z.object({
   exitCode: count.nullable(),
   signal: z.enum(signalNames).nullable(),

@@ -1,3 +1,4 @@
+export { clusterId } from "./cluster-id.ts";
 export { KubeError, kubeCodes } from "./errors.ts";
 export type { KubeCode } from "./errors.ts";
 export type { PodSpec, Resources } from "./manifest.ts";

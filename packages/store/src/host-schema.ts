@@ -17,7 +17,7 @@ export type HostDocument = {
   cluster: string | null;
   up: boolean | null;
   error: (Failure & { at: Date }) | null;
-  /** When it last answered, and when it was last asked: by minutes, as long as nothing changes. */
+  /** When it last answered, and when it was last asked: to the minute, as long as nothing changes. */
   seenAt: Date | null;
   lookedAt: Date | null;
   /** Grows with each pod that is placed within a capacity. */

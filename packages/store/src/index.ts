@@ -2,7 +2,7 @@ export type { Backlog } from "./backlog.ts";
 export { toDeliveryRecord, type Callback } from "./callback.ts";
 export type { Chunk, OutputStore, Stream } from "./chunks.ts";
 export { isUnreachable, StoreError, type StoreCode } from "./errors.ts";
-export type { HostStore } from "./hosts.ts";
+export type { HostLook, HostRecord, HostStore } from "./hosts.ts";
 export type { InputStore } from "./input.ts";
 export type { Attempt, JobDocument, JobEvent, Target } from "./job-schema.ts";
 export type { Ending } from "./job-stages.ts";

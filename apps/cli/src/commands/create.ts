@@ -10,6 +10,7 @@ type Options = OwnerOptions & {
   cpuRequests?: string;
   env?: Record<string, string>;
   label?: Record<string, string>;
+  hostLabel?: Record<string, string>;
   user?: number;
   storage?: string;
   ttlMs?: number;
@@ -33,6 +34,7 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--cpu-requests <quantity>", "cpu request (default 100m)")
     .option("--env <KEY=VALUE>", "variable of the pod's main process; again for more", collectPair)
     .option("--label <KEY=VALUE>", "label; again for more", collectPair)
+    .option("--host-label <KEY=VALUE>", "label of the host that a new pod is placed on; again for more", collectPair)
     .option("--user <uid>", "uid, gid and fsGroup (default 1000)", wholeNumber)
     .option("--storage <quantity>", "size limit of /workspace (default 10Gi)")
     .option("--ttl-ms <ms>", "delete it so long after this", wholeNumber)
@@ -69,6 +71,7 @@ export function addCreate(program: Command, context: CliContext): void {
         idempotencyKey,
         callbackUrl,
         labels,
+        placement: options.hostLabel && { labels: options.hostLabel },
         command: command.length === 0 ? undefined : command,
       });
       const address = addressOf(options);

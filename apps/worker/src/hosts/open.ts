@@ -11,7 +11,7 @@ import { watchedExecs, watchedWay, type Way } from "../way.ts";
 import type { HostSettings } from "./settings.ts";
 
 /** The numbers of one host, as far as this worker uses it. */
-export type HostUse = { ssh: PoolStats; sessions: SessionStats };
+type HostUse = { ssh: PoolStats; sessions: SessionStats };
 
 /** What jobs on a host are worked on with: its cluster's pods, the commands in them, and what is recorded of what is made there. */
 export type HostParts = { pods: Pods; execs: Execs; place: Place };

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { jobWire, ownerParts, parseRequest, podWire, type Kind } from "@podq/jobs";
+import { hostWire, jobWire, ownerParts, parseRequest, podWire, type Kind } from "@podq/jobs";
 import type { PodRecord } from "@podq/store";
 import { z } from "zod";
 import type { Podq } from "../connect.ts";
@@ -11,7 +11,7 @@ import { feed, httpJob, inputOf, isStream } from "./job.ts";
 import { createTransport, type HttpOptions, type Transport } from "./transport.ts";
 
 const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
-const [podPage, jobPage] = [pageOf(podWire), pageOf(jobWire)];
+const [podPage, jobPage, hostPage] = [pageOf(podWire), pageOf(jobWire), z.object({ items: z.array(hostWire) })];
 
 /** Connects to podq's API, with the same surface as to its databases. Throws PodqError `unavailable`, `forbidden`. */
 export async function connectHttp(options: HttpOptions): Promise<Podq> {
@@ -39,6 +39,7 @@ export async function connectHttp(options: HttpOptions): Promise<Podq> {
         cursor = next;
       }
     },
+    hosts: async () => hostPage.parse(await transport.json("/v1/hosts")).items,
     close,
     [Symbol.asyncDispose]: close,
   };
