@@ -9,6 +9,7 @@ import type { JsonMap, KubeObject } from "./object.ts";
 import { patched } from "./patch.ts";
 import { apiVersion } from "./resources.ts";
 import { prepareService } from "./service-ports.ts";
+import type { NodePortRange } from "./service-ports.ts";
 import type { Script } from "./script.ts";
 import type { Collection, Store } from "./store.ts";
 import { isDeployment, isPod, validate } from "./validate.ts";
@@ -32,7 +33,7 @@ export type Api = {
 };
 
 /** Makes the writes of the API on a store, under the faults of a script. */
-export function createApi(store: Store, script: Script): Api {
+export function createApi(store: Store, script: Script, nodePorts: NodePortRange): Api {
   const putNew = (into: Collection<KubeObject>, object: KubeObject, write: Write): KubeObject => {
     const { resource } = into;
     const { name } = object.metadata;
@@ -65,7 +66,8 @@ export function createApi(store: Store, script: Script): Api {
       object.spec ??= { finalizers: ["kubernetes"] };
       object.status ??= { phase: "Active" };
     }
-    if (object.kind === "Service") prepareService(store, script, object, before);
+    if (object.kind === "Service") prepareService(store, script, nodePorts, object, before);
+    if (object.kind === "Ingress") object.status ??= { loadBalancer: {} };
     validate(into.resource, object, before);
     if (isPod(object) && !before) {
       object.status = { phase: "Pending" };

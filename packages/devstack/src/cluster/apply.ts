@@ -110,6 +110,8 @@ function undeclared(schema: Schema | undefined, value: unknown, path: string): s
   }
   if (schema.type === "list") {
     if (!Array.isArray(value)) return `${path}: expected list, got ${typeName(value)}`;
+    const twice = duplicate(schema, value);
+    if (twice !== undefined) return `${path}: duplicate entries for key ${twice}`;
     return first(value, (item: unknown) => undeclared(schema.item, item, `${path}${itemPath(schema.keys, item)}`));
   }
   if (schema.type === "string" && typeof value !== "string") return `${path}: expected string, got ${typeName(value)}`;
@@ -138,6 +140,11 @@ function first<T>(items: readonly T[], look: (item: T) => string | undefined): s
 }
 
 const typeName = (value: unknown): string => (Array.isArray(value) ? "list" : isMap(value) ? "map" : typeof value);
+
+function duplicate(schema: Extract<Schema, { type: "list" }>, items: readonly unknown[]): string | undefined {
+  const keys = items.map((item) => itemPath(schema.keys, { ...schema.defaults, ...(isMap(item) ? item : {}) }));
+  return keys.find((key, index) => keys.indexOf(key) !== index);
+}
 
 const itemPath = (keys: readonly string[], item: unknown): string =>
   `[${keys.map((key) => `${key}=${JSON.stringify(isMap(item) ? item[key] : undefined)}`).join(",")}]`;

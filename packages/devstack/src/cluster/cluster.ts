@@ -16,6 +16,8 @@ import { canIsolate, removeTree, startIsolated } from "./sandbox.ts";
 import { FAILURES, Script } from "./script.ts";
 import type { FailureName, Fault, Scope } from "./script.ts";
 import { serveApi } from "./server.ts";
+import { usualNodePorts } from "./service-ports.ts";
+import type { NodePortRange } from "./service-ports.ts";
 import { Store } from "./store.ts";
 
 /** Options of `startCluster`; all have defaults. */
@@ -28,6 +30,8 @@ export type ClusterOptions = {
   backOffMs?: number;
   /** How many CPUs the node has to give. Default: 64 or more, so that tests do not crowd each other out. */
   cpus?: number;
+  /** The node ports that there are. Default: 30000 to 32767. */
+  nodePorts?: NodePortRange;
   /** Whether pods get namespaces of their own. Default: if the kernel grants them. */
   isolate?: boolean;
   /** Folders of this machine that every pod sees at a path of its own, to leave marks in. Default: none. */
@@ -95,8 +99,9 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
   waiting.loops = startControllers(store, script, options.namespaceDelayMs ?? 300);
   const stopGarbage = collectGarbage(store);
   furnish(store, options.cpus ?? Math.max(64, cpus().length));
-  const ports = serveNodePorts(store, kubelet, { address: ADDRESS, dir });
-  const server = await serveApi({ store, api: createApi(store, script), script, kubelet, port: options.port ?? 0 });
+  const range = options.nodePorts ?? usualNodePorts;
+  const ports = serveNodePorts(store, kubelet, { address: ADDRESS, dir, range });
+  const server = await serveApi({ store, api: createApi(store, script, range), script, kubelet, port: options.port ?? 0 });
   const url = `http://${ADDRESS}:${server.port}`;
   const kubeconfig = join(dir, "kubeconfig");
   await writeFile(kubeconfig, kubeconfigText(url), { mode: 0o600 });

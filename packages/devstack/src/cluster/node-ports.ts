@@ -10,6 +10,8 @@ import { condition, isMap } from "./object.ts";
 import type { Pod, Service, ServicePort } from "./object.ts";
 import type { Sandbox } from "./sandbox.ts";
 import { selects } from "./selector.ts";
+import { freePort } from "./service-ports.ts";
+import type { NodePortRange } from "./service-ports.ts";
 import type { Store } from "./store.ts";
 
 // Runs in a pod's network and connects there for us: a UNIX socket reaches across networks, and its first line says which port.
@@ -34,7 +36,7 @@ createServer({ allowHalfOpen: true }, (outside) => {
 export type NodePorts = { stop: () => Promise<void> };
 
 /** Opens and closes listeners as services come and go; a port that is taken on this machine is exchanged for another. */
-export function serveNodePorts(store: Store, kubelet: Kubelet, options: { address: string; dir: string }): NodePorts {
+export function serveNodePorts(store: Store, kubelet: Kubelet, options: { address: string; dir: string; range: NodePortRange }): NodePorts {
   const open = new Map<number, Server>();
   const sockets = new Set<Socket>();
   const bridges = new Map<number, Promise<Bridge>>();
@@ -56,7 +58,7 @@ export function serveNodePorts(store: Store, kubelet: Kubelet, options: { addres
     open.set(number, server);
     server.on("error", () => {
       open.delete(number);
-      exchange(store, service, port);
+      exchange(store, service, port, options.range);
     });
     server.listen(number, options.address);
   };
@@ -132,10 +134,10 @@ function targetPort(pod: Pod, { targetPort: target, port }: ServicePort): number
   return named?.containerPort ?? (Number(target) || port);
 }
 
-function exchange(store: Store, service: Service, { port, protocol }: ServicePort): void {
-  const taken = new Set(store.services.list().flatMap((one) => one.spec.ports.map(({ nodePort }) => nodePort)));
-  let next = 30_000 + Math.floor(Math.random() * 2768);
-  while (taken.has(next)) next = 30_000 + ((next - 30_000 + 1) % 2768);
+function exchange(store: Store, service: Service, { port, protocol, nodePort }: ServicePort, range: NodePortRange): void {
+  const taken = new Set([nodePort, ...store.services.list().flatMap((one) => one.spec.ports.map(({ nodePort }) => nodePort))]);
+  const next = freePort(taken, range);
+  if (next === undefined) return;
   store.services.update(service.metadata.namespace, service.metadata.name, (draft) => {
     const found = draft.spec.ports.find((one) => one.port === port && one.protocol === protocol);
     if (found) found.nodePort = next;

@@ -45,6 +45,7 @@ export const RESOURCES: readonly Resource[] = [
     resource("rbac.authorization.k8s.io", kind, `${kind.toLowerCase()}s`, { namespaced: false }),
   ),
   ...["Role", "RoleBinding"].map((kind) => resource("rbac.authorization.k8s.io", kind, `${kind.toLowerCase()}s`)),
+  resource("networking.k8s.io", "Ingress", "ingresses", { shortNames: ["ing"], subresources: [status("Ingress")] }),
   resource("networking.k8s.io", "NetworkPolicy", "networkpolicies", { shortNames: ["netpol"] }),
 ];
 

@@ -220,6 +220,7 @@ const SPECS: Record<string, Schema> = {
   }),
   ResourceQuota: struct({ hard: map(quantity), scopes: atomic, scopeSelector: atomic }),
   LimitRange: struct({ limits: atomic }),
+  Ingress: struct({ ingressClassName: string, defaultBackend: atomic, tls: atomic, rules: atomic }),
   NetworkPolicy: struct({ podSelector: atomic, policyTypes: atomic, ingress: atomic, egress: atomic }),
 };
 

@@ -132,7 +132,7 @@ export class Collection<T extends KubeObject> {
   }
 }
 
-const HAS_GENERATION = new Set(["Deployment", "ReplicaSet", "Pod", "NetworkPolicy"]);
+const HAS_GENERATION = new Set(["Deployment", "ReplicaSet", "Pod", "Ingress", "NetworkPolicy"]);
 
 function isNewGeneration(before: KubeObject, after: KubeObject): boolean {
   const becameDeleted = before.metadata.deletionTimestamp === undefined && after.metadata.deletionTimestamp !== undefined;

@@ -5,31 +5,21 @@ import { isMap, isObject } from "./object.ts";
 import type { Container, Deployment, KubeObject, Pod, PodSpec } from "./object.ts";
 import { quantityValue } from "./quantity.ts";
 import { selects } from "./selector.ts";
+import { ingress, service } from "./validate-network.ts";
+import { bad, LABEL, required, SUBDOMAIN } from "./validate-words.ts";
 
-const SUBDOMAIN =
-  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an " +
-  "alphanumeric character (e.g. 'example.com', regex used for validation is " +
-  "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')";
-const LABEL =
-  "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric " +
-  "character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')";
 const LABEL_VALUE =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " +
   "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is " +
   "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
-
-const bad = (field: string, value: unknown, why: string): Cause => ({
-  field,
-  reason: "FieldValueInvalid",
-  why: `Invalid value: ${JSON.stringify(value)}: ${why}`,
-});
-const required = (field: string): Cause => ({ field, reason: "FieldValueRequired", why: "Required value" });
 
 /** Throws an Invalid error for what the real API server would refuse; `before` is what the object was, if it was there. */
 export function validate(of: Named, object: KubeObject, before: KubeObject | undefined): void {
   const causes = [...names(of, object), ...labels(object.metadata.labels, "metadata.labels")];
   if (isDeployment(object)) causes.push(...deployment(object, before));
   if (isPod(object)) causes.push(...podSpec(object.spec, "spec"));
+  if (object.kind === "Service") causes.push(...service(object));
+  if (object.kind === "Ingress") causes.push(...ingress(object));
   if (causes.length > 0) throw invalid(of, object.metadata.name, causes);
 }
 
