@@ -16,7 +16,7 @@ export type OnLag = (error: unknown, jobId: string) => void;
  * The moves that producers and workers make alike. None of them throws for Redis: the record is written before, and the
  * sweeper finds what was not dispatched.
  *
- *   enqueue: count, insert.      nobody before -> add while the insert is under way
+ *   enqueue: count and insert.  nobody before -> add while the insert is under way
  *                                behind others -> look, and add if the turn came meanwhile
  *   end:     save, then look.    wake each job that may run now
  *

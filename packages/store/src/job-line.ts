@@ -1,7 +1,7 @@
 // The line of a pod as MongoDB has it: its unfinished jobs, which are those with the field `line`, in the order of their `seq`.
 import { runnable, slotsPerPod, successor } from "@podq/jobs";
 import type { mongo } from "mongoose";
-import type { JobDocument } from "./job-schema.ts";
+import { lineIndex, type JobDocument } from "./job-schema.ts";
 import { leaseOver } from "./job-stages.ts";
 import { together } from "./together.ts";
 
@@ -58,7 +58,11 @@ export function createJobLine(jobs: mongo.Collection<JobDocument>, database: mon
   const countMany = async (podKeys: readonly string[]): Promise<number[]> => {
     const [only, ...more] = podKeys;
     if (only === undefined) return [];
-    if (more.length === 0) return [await jobs.countDocuments({ line: only })];
+    if (more.length === 0) {
+      // countDocuments would be an aggregation, which takes the server twice as long.
+      const { n } = await database.command({ count: jobs.collectionName, query: { line: only }, hint: lineIndex });
+      return [n as number];
+    }
     const found = await jobs
       .aggregate<{ _id: string; n: number }>([{ $match: { line: { $in: podKeys } } }, { $group: { _id: "$line", n: { $sum: 1 } } }])
       .toArray();

@@ -148,8 +148,11 @@ export const jobSchema = new Schema<JobDocument>(
 
 const unfinished = { state: { $in: unfinishedStates } };
 
+/** The index of the lines of pods: each line's jobs in their order. */
+export const lineIndex = "in-line";
+
 // The line of a pod; the turn that makes a claim exclusive; the idempotency key. The last two are promises, not speed.
-jobSchema.index({ line: 1, seq: 1 }, { name: "in-line", partialFilterExpression: { line: { $exists: true } } });
+jobSchema.index({ line: 1, seq: 1 }, { name: lineIndex, partialFilterExpression: { line: { $exists: true } } });
 jobSchema.index({ turn: 1 }, { name: "turn", unique: true, partialFilterExpression: { turn: { $exists: true } } });
 jobSchema.index(
   { podKey: 1, idempotencyKey: 1 },

@@ -8,6 +8,7 @@ import { isDuplicate, StoreError } from "./errors.ts";
 import type { JobDocument, Target } from "./job-schema.ts";
 import { digestParts, newJob } from "./new-job.ts";
 import { ofOwners } from "./owners.ts";
+import { createLineLengths } from "./line-lengths.ts";
 import { createJobLine, lineFields, type LineEntry } from "./job-line.ts";
 import { claimable, closeAttempts, parted, partedUnrun, visibleJob, type Ending } from "./job-stages.ts";
 import { createJobWrites, held, type Claim } from "./job-writes.ts";
@@ -42,6 +43,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
   const writes = createJobWrites(jobs);
   const { get } = writes;
   const line = createJobLine(jobs, model.db.db!);
+  const lengths = createLineLengths(options.maxBacklog);
 
   return {
     ...line,
@@ -53,8 +55,8 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
 
     /**
      * Accepts a job: when this returns, it is kept. An id that is there already is the same job and returned as it is; so is a
-     * request with an idempotency key that this pod has seen. `behind`: the pod had unfinished jobs shortly before; `onFree` is
-     * called as the write is sent if it had none. Throws StoreError `conflict`, `backlog-full`.
+     * request with an idempotency key that this pod has seen. `behind`: the pod had unfinished jobs, this one perhaps, while it was
+     * written; `onFree` is called as soon as it is known to have none. Throws StoreError `conflict`, `backlog-full`.
      */
     async insert(
       id: string,
@@ -63,18 +65,22 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       onFree: () => void = () => undefined,
     ): Promise<{ job: JobDocument; behind: boolean }> {
       const podKey = podKeyOf(request.owner, request.name);
-      const before = await line.unfinished(podKey);
-      const behind = before > 0;
-      if (before >= options.maxBacklog && (await get(id)) === null)
+      const fits = lengths.takeRoom(podKey);
+      const counting = line.unfinished(podKey);
+      if (!fits && (await counting) >= options.maxBacklog && (await get(id)) === null)
         throw new StoreError(
           "backlog-full",
           `the line of ${podKey} has ${options.maxBacklog} unfinished jobs; try again when some have ended`,
         );
       const document: JobDocument = { ...newJob(id, request, new Date()), ...origin };
-      try {
-        const written = writes.insert(document);
+      let behind = true;
+      const counted = counting.then((before) => {
+        lengths.saw(podKey, before);
+        behind = before > 0;
         if (!behind) onFree();
-        await written;
+      });
+      try {
+        await Promise.all([writes.insert(document), counted]);
         return { job: document, behind };
       } catch (error) {
         if (!isDuplicate(error)) throw error;
