@@ -46,7 +46,7 @@ afterAll(async () => scene[Symbol.asyncDispose]());
 
 /** A route's path with somebody else's things in it. */
 function pathOf({ url }: Route): string {
-  const values: Record<string, string> = { owner: "project", id: url.startsWith("/v1/pods") ? "theirs" : job, name: "default" };
+  const values: Record<string, string> = { owner: "project", id: /^\/v1\/(pods|owners)\//.test(url) ? "theirs" : job, name: "default" };
   return url.replaceAll(/:(\w+)/g, (_all, name: string) => values[name] ?? "x").replace("*", "x");
 }
 

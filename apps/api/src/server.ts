@@ -27,6 +27,7 @@ import { addHealthRoutes } from "./routes/health.ts";
 import { addHostRoutes } from "./routes/hosts.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
 import { addOutputRoutes } from "./routes/output.ts";
+import { addOwnerRoutes } from "./routes/owners.ts";
 import { addPodRoutes } from "./routes/pods.ts";
 import { addTracing } from "./trace.ts";
 
@@ -126,6 +127,7 @@ export async function createServer(
   addHealthRoutes(app, context, metrics);
   addPodRoutes(app, context);
   addHostRoutes(app, context);
+  addOwnerRoutes(app, context);
   addJobRoutes(app, context, followers);
   addOutputRoutes(app, context);
   addEventRoutes(app, context, followers);

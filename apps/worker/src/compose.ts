@@ -17,7 +17,7 @@ import { openHost, unknownHost } from "./hosts/open.ts";
 import { createPlacer } from "./hosts/placer.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { startOrphanSweeper } from "./orphans.ts";
-import { nudging } from "./pod-nudges.ts";
+import { nudging, nudgingAdmissions } from "./pod-nudges.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 
 const sweepsBetweenOrphans = 12;
@@ -64,13 +64,13 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const hosts = reached.map((host) => ({ ...host, ...through({ store: opened, pods: host.pods, execs: host.execs }) }));
   const { store } = hosts[0]!;
   const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => {
-    const told = { ...store, pods: nudging(store.pods, line) };
+    const told = { ...store, pods: nudging(store.pods, line), admissions: nudgingAdmissions(store.admissions, line) };
     return byHost({
       hosts,
       place: createPlacer(hosts, async () => store.hosts.countPods()),
       unknown: (host) => unknownHost(host, config),
       handlersOf: ({ pods, execs, place }) => ({
-        create: createHandler(told, pods, place),
+        create: createHandler(told, pods, place, config.ownerLimits),
         exec: execHandler({ store: told, pods, execs, line, listener, place, silenceMs: config.stdinSilenceMs }),
         stop: stopHandler(told, pods, place),
         start: startHandler(told, pods, place),

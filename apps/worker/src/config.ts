@@ -1,9 +1,11 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { parseQuantity } from "@podq/kube";
 import { readTracing, type TracingSettings } from "@podq/tracing";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { readHostsFile, type HostSettings } from "./hosts/settings.ts";
+import type { OwnerLimits } from "./limits.ts";
 
 const wholeNumber = (name: string, fallback: number, min: number, max: number): z.ZodType<number> =>
   z.coerce
@@ -13,6 +15,9 @@ const wholeNumber = (name: string, fallback: number, min: number, max: number): 
     .max(max)
     .default(fallback);
 const milliseconds = (fallback: number, min = 100): z.ZodType<number> => wholeNumber("a duration", fallback, min, 604_800_000);
+const quantity = z
+  .string()
+  .refine((given) => (parseQuantity(given) ?? 0n) > 0n, { error: "must be a Kubernetes quantity above 0, like 8 or 16Gi" });
 const text = z.string().min(1);
 const path = text.transform((given) => given.replace(/^~(?=\/)/, homedir()));
 
@@ -48,6 +53,9 @@ const schema = z.object({
   PODQ_METRICS_HOST: text.default("127.0.0.1"),
   PODQ_RETENTION_MS: wholeNumber("a duration", 7 * 86_400_000, 60_000, 366 * 86_400_000),
   PODQ_BACKLOG: wholeNumber("a number of jobs", 1_000, 1, 1_000_000),
+  PODQ_OWNER_PODS: z.coerce.number({ error: "must be a whole number" }).int().min(1).optional(),
+  PODQ_OWNER_CPU: quantity.optional(),
+  PODQ_OWNER_MEMORY: quantity.optional(),
   PODQ_HOSTS_FILE: path.optional(),
   K8S_SSH_HOST: text.default("127.0.0.1"),
   K8S_SSH_PORT: wholeNumber("a port", 22, 1, 65_535),
@@ -87,6 +95,8 @@ export type WorkerConfig = Readonly<{
   metrics: Readonly<{ host: string; port: number }> | null;
   retentionMs: number;
   maxBacklog: number;
+  /** What one owner's pods may come to. */
+  ownerLimits: OwnerLimits;
   /** Where the hosts come from; undefined: from K8S_SSH_*. */
   hostsFile: string | undefined;
   /** At least one: those of the file, or the one of K8S_SSH_*, named `default`. */
@@ -120,6 +130,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     metrics: c.PODQ_METRICS_PORT === 0 ? null : Object.freeze({ host: c.PODQ_METRICS_HOST, port: c.PODQ_METRICS_PORT }),
     retentionMs: c.PODQ_RETENTION_MS,
     maxBacklog: c.PODQ_BACKLOG,
+    ownerLimits: Object.freeze({ pods: c.PODQ_OWNER_PODS, cpu: c.PODQ_OWNER_CPU, memory: c.PODQ_OWNER_MEMORY }),
     hostsFile: c.PODQ_HOSTS_FILE,
     hosts: Object.freeze(c.PODQ_HOSTS_FILE === undefined ? [onlyHost(c)] : readHostsFile(c.PODQ_HOSTS_FILE, given)),
   });

@@ -1,6 +1,6 @@
 import type { Code, Failure, TerminalState } from "@podq/jobs";
 import { KubeError, type KubeCode } from "@podq/kube";
-import { isUnreachable } from "@podq/store";
+import { isUnreachable, StoreError } from "@podq/store";
 
 /** What becomes of a job after an attempt. `why` goes into the attempt's record, in words. */
 export type Outcome =
@@ -81,6 +81,7 @@ export function outcomeOf(error: Failure, attempt: { n: number; max: number; dea
 export function failureOf(error: unknown): Failure {
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof KubeError) return { code: codeOf(error.code), message };
+  if (error instanceof StoreError && error.code === "quota-exceeded") return { code: error.code, message };
   return { code: isUnreachable(error) ? "unavailable" : "internal", message };
 }
 

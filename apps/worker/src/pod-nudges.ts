@@ -1,5 +1,5 @@
 import type { Line } from "@podq/client/line";
-import type { PodStore } from "@podq/store";
+import type { AdmissionStore, PodStore } from "@podq/store";
 
 /** The pods' records, whose followers are told of each change. */
 export function nudging(pods: PodStore, line: Pick<Line, "nudge">): PodStore {
@@ -15,5 +15,16 @@ export function nudging(pods: PodStore, line: Pick<Line, "nudge">): PodStore {
     insert: told(async (...pod: Parameters<PodStore["insert"]>) => pods.insert(...pod)),
     renew: told(async (...pod: Parameters<PodStore["renew"]>) => pods.renew(...pod)),
     patch: told(async (...pod: Parameters<PodStore["patch"]>) => pods.patch(...pod)),
+  };
+}
+
+/** The admissions of pods, whose followers are told when one is in. */
+export function nudgingAdmissions(admissions: AdmissionStore, line: Pick<Line, "nudge">): AdmissionStore {
+  return {
+    async admit(...pod) {
+      const admitted = await admissions.admit(...pod);
+      if (admitted !== null) void line.nudge(admitted._id);
+      return admitted;
+    },
   };
 }

@@ -5,7 +5,8 @@ import { asPodqError, PodqError } from "./errors.ts";
 import { connectHttp } from "./http/connect.ts";
 import type { HttpOptions } from "./http/transport.ts";
 import { jobHandle, type Job } from "./job.ts";
-import { podHandle, type Pod, type PodAddress } from "./pod.ts";
+import { deleteOwner, type OwnerDeletion } from "./owner.ts";
+import { podHandle, type DeleteOptions, type Pod, type PodAddress } from "./pod.ts";
 import { toJobStatus, type JobStatus } from "./status.ts";
 
 /** Which pods to list: all of an owner's, those in one status, those with all the labels. */
@@ -18,6 +19,11 @@ export type JobsFilter = { project?: string; conversation?: string; name?: strin
 export type Podq = AsyncDisposable & {
   /** The pod of an owner. Throws PodqError `owner-missing`, `invalid-request`. */
   pod: (address: PodAddress) => Pod;
+  /**
+   * Enqueues a delete of each pod that an owner has, or will have when the jobs that wait there have run. Returns as soon as they are
+   * accepted; what could not be accepted is told beside them. Throws PodqError if it cannot be known which pods those are.
+   */
+  deleteOwner: (owner: { project?: string; conversation?: string }, options?: DeleteOptions) => Promise<OwnerDeletion>;
   /** A job by its id, whoever enqueued it. */
   job: (id: string) => Job;
   /** Records of pods, in the order of their keys. */
@@ -42,6 +48,7 @@ export async function connect(options: ConnectOptions | HttpOptions): Promise<Po
   const { store, close } = context;
   return {
     pod: (address) => podHandle(context, address),
+    deleteOwner: async (owner, options) => deleteOwner(context, owner, options),
     job: (id) => jobHandle(context, id),
     async *pods({ project, conversation, status, labels } = {}) {
       const owner =

@@ -4,6 +4,7 @@ export { openContext, type ConnectOptions, type Context } from "./context.ts";
 export { PodqError, readError } from "./errors.ts";
 export { enqueue } from "./enqueue.ts";
 export { jobHandle } from "./job.ts";
+export { deleteOwner } from "./owner.ts";
 export { podHandle } from "./pod.ts";
 export { toJobStatus, type JobStatus } from "./status.ts";
 export { watchJob } from "./watch.ts";

@@ -29,5 +29,5 @@ export {
   type TerminalState,
 } from "./states.ts";
 export { signalAnswers, signalNames, type SignalAnswer, type SignalName, type SignalRecord } from "./signals.ts";
-export { hostWire, jobWire, jobWithResultWire, podWire } from "./wire.ts";
+export { hostWire, jobWire, jobWithResultWire, ownerDeletionWire, podWire } from "./wire.ts";
 export type { ExecRecord } from "./results.ts";

@@ -117,3 +117,8 @@ export const jobWire = z
 export const jobWithResultWire = jobWire
   .extend({ result: z.union([podWire, exec]).nullable() })
   .meta({ title: "JobWithResult", description: "Where a job stands and what came of it; an exec's output is at .../output." });
+
+/** What came of the delete of all pods of an owner. */
+export const ownerDeletionWire = z
+  .object({ jobs: z.array(jobWire), failed: z.array(z.object({ name: z.string(), ...failure })) })
+  .meta({ title: "OwnerDeletion", description: "The deletes that were accepted, and the pods whose delete was not." });

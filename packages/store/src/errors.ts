@@ -6,7 +6,8 @@ export type StoreCode =
   | "unfit" // MongoDB answers, but podq's promises would not hold on it
   | "conflict" // the idempotency key was used with another request
   | "backlog-full" // the pod's line is at its limit
-  | "host-full"; // a new pod would be one too many on its host
+  | "host-full" // a new pod would be one too many on its host
+  | "quota-exceeded"; // the owner's pods are at their limit
 
 /** The store's error. `unreachable` may be tried again; a write repeated with the same id does nothing twice. */
 export class StoreError extends Error {

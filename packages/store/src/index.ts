@@ -1,3 +1,4 @@
+export type { AdmissionStore } from "./admissions.ts";
 export type { Backlog } from "./backlog.ts";
 export { toDeliveryRecord, type Callback } from "./callback.ts";
 export type { Chunk, OutputStore, Stream } from "./chunks.ts";
@@ -11,8 +12,8 @@ export type { Claim } from "./job-writes.ts";
 export type { Held, JobFilter, JobStore } from "./jobs.ts";
 export type { LeaseStore } from "./lease.ts";
 export type { ExpiringPod, ExpiryStore } from "./pod-expiry.ts";
-export type { ClusterIdentity, Expiry, PodDocument, Resources } from "./pod-schema.ts";
-export { ownerPrefix } from "./owners.ts";
+export type { ClusterIdentity, Expiry, PodDocument, Reserved, Resources } from "./pod-schema.ts";
+export { ownerPrefix, ownerText } from "./owners.ts";
 export { toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
 export type { SessionStore } from "./sessions.ts";
 export { scopes, type Scope, type TokenDocument, type TokenStore } from "./tokens.ts";

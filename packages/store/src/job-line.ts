@@ -3,6 +3,7 @@ import { runnable, slotsPerPod, successor } from "@podq/jobs";
 import type { mongo } from "mongoose";
 import { lineIndex, type JobDocument } from "./job-schema.ts";
 import { leaseOver } from "./job-stages.ts";
+import { ofOwners } from "./owners.ts";
 import { together } from "./together.ts";
 
 /** What of a job its dispatch needs. */
@@ -73,6 +74,9 @@ export function createJobLine(jobs: mongo.Collection<JobDocument>, database: mon
   return {
     /** How many unfinished jobs a pod has. */
     unfinished: together(countMany),
+
+    /** The names of an owner's pods that have unfinished jobs. */
+    names: async (owner: string): Promise<string[]> => jobs.distinct("name", { $or: ofOwners("line", [owner]) }),
 
     /** How many unfinished jobs are before this one in line. */
     ahead: async (job: JobDocument): Promise<number> => jobs.countDocuments({ line: job.podKey, seq: { $lt: job.seq } }),

@@ -6,7 +6,12 @@ export function ofOwners(field: string, owners: readonly string[]): Record<strin
   return owners.length === 0 ? [{ [field]: "" }] : owners.map((one) => ({ [field]: { $gte: `${one}/`, $lt: `${one}0` } }));
 }
 
+/** An owner as a text: `project/p1`. */
+export function ownerText(owner: Owner): string {
+  return owner.project === undefined ? `conversation/${owner.conversation}` : `project/${owner.project}`;
+}
+
 /** The keys of all pods of an owner begin with this. */
 export function ownerPrefix(owner: Owner): string {
-  return owner.project === undefined ? `conversation/${owner.conversation}/` : `project/${owner.project}/`;
+  return `${ownerText(owner)}/`;
 }

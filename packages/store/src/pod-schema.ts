@@ -17,6 +17,9 @@ export type ClusterIdentity = {
   service: string;
 };
 
+/** What of its owner's limits a pod takes up, as Kubernetes quantities. */
+export type Reserved = Pick<Resources, "memory" | "cpu">;
+
 /**
  * When a pod ends by itself. `ttlAt` is a deadline; being idle is counted from its last use: a job of it that ended, or `usedAt`, the
  * last report of use. `lookAt` is when to look at that again, never later than it may be due; `firedAt`: when `ttlAt` was acted upon.
@@ -53,6 +56,8 @@ export type PodDocument = {
   updated: string[] | null;
   image: string;
   resources: Resources;
+  /** What counts against its owner's limits while it is not deleted; null: nothing; of a record from before there were any: its resources. */
+  reserved?: Reserved | null;
   service: { nodePort: number | null; accessUrl: string | null; ports: { name: string; port: number; nodePort: number | null }[] };
   host: { name: string; address: string; port: number; username: string };
   error: (Failure & { at: Date }) | null;
@@ -91,6 +96,7 @@ export const podSchema = new Schema<PodDocument>(
     updated: optional([String]),
     image: { type: String, required: true },
     resources: { type: part({ memory: String, cpu: String, memoryRequests: String, cpuRequests: String }), required: true },
+    reserved: { type: part({ memory: String, cpu: String }), default: undefined },
     service: {
       type: part({ nodePort: Number, accessUrl: String, ports: [part({ name: String, port: Number, nodePort: Number })] }),
       required: true,

@@ -10,7 +10,7 @@ import { together } from "./together.ts";
 /** What a caller sees of a pod. */
 export type PodRecord = Omit<
   PodDocument,
-  "_id" | "identity" | "deleteBegun" | "deploymentUid" | "unsettled" | "history" | "expiry" | "updated"
+  "_id" | "identity" | "reserved" | "deleteBegun" | "deploymentUid" | "unsettled" | "history" | "expiry" | "updated"
 > & {
   updated: string[];
   expiry: Omit<Expiry, "lookAt" | "firedAt"> | null;
@@ -20,7 +20,8 @@ export type PodRecord = Omit<
 export type NewPod = Pick<
   PodDocument,
   "owner" | "name" | "generation" | "namespace" | "identity" | "image" | "resources" | "labels" | "host"
-> & { expiry?: Expiry | null };
+> &
+  Pick<PodDocument, "reserved"> & { expiry?: Expiry | null };
 
 /** What a write may change. */
 export type PodPatch = Partial<
@@ -49,6 +50,7 @@ export function toPodRecord(document: PodDocument): PodRecord {
   const {
     _id,
     identity: _identity,
+    reserved: _reserved,
     deleteBegun: _begun,
     deploymentUid: _uid,
     unsettled: _unsettled,
@@ -66,8 +68,9 @@ function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRec
 
 const at = (pod: PodDocument): QueryFilter<PodDocument> => ({ _id: pod._id, generation: pod.generation, version: pod.version });
 
-export function createPodStore(model: Model<PodDocument>, room: Room) {
-  const change = async (filter: QueryFilter<PodDocument>, set: object, session: ClientSession | null = null): Promise<PodDocument | null> =>
+/** The pods; `whole`: those that a transaction sees and writes. */
+export function createPodStore(model: Model<PodDocument>, room: Room, whole: ClientSession | null = null) {
+  const change = async (filter: QueryFilter<PodDocument>, set: object, session = whole): Promise<PodDocument | null> =>
     model
       .findOneAndUpdate(filter, [{ $set: set }, visiblePod], { updatePipeline: true, returnDocument: "after", session })
       .lean<PodDocument>();
@@ -99,6 +102,8 @@ export function createPodStore(model: Model<PodDocument>, room: Room) {
         createdAt: now,
         updatedAt: now,
       };
+      // In a transaction a duplicate ends all of it, so it is looked for before.
+      if (whole !== null && (await model.exists({ _id: key }).session(whole)) !== null) return null;
       try {
         await room({ key, host: pod.host.name, capacity }, async (session) => model.insertOne(document, { session }));
         return document;

@@ -12,6 +12,7 @@ import { createLeaseStore, leaseSchema, type LeaseDocument, type LeaseStore } fr
 import { migrate } from "./migrate.ts";
 import { podSchema, type PodDocument } from "./pod-schema.ts";
 import { createExpiryStore, type ExpiryStore } from "./pod-expiry.ts";
+import { createAdmissionStore, ownerSchema, type AdmissionStore, type OwnerDocument } from "./admissions.ts";
 import { createPodStore, type PodStore } from "./pods.ts";
 import { createRoom } from "./room.ts";
 import { createSessionStore, sessionSchema, type SessionDocument, type SessionStore } from "./sessions.ts";
@@ -39,6 +40,7 @@ export type Store = {
   jobs: JobStore;
   pods: PodStore;
   hosts: HostStore;
+  admissions: AdmissionStore;
   expiry: ExpiryStore;
   output: OutputStore;
   input: InputStore;
@@ -76,6 +78,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       jobs: connection.model<JobDocument>("Job", jobSchema),
       pods: connection.model<PodDocument>("Pod", podSchema),
       hosts: connection.model<HostDocument>("Host", hostSchema),
+      owners: connection.model<OwnerDocument>("Owner", ownerSchema),
       output: connection.model<OutputDocument>("Output", outputSchema),
       input: connection.model<InputDocument>("Input", inputSchema),
       leases: connection.model<LeaseDocument>("Lease", leaseSchema),
@@ -83,10 +86,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       sessions: connection.model<SessionDocument>("Session", sessionSchema),
     };
     await Promise.all([models.jobs, models.pods, models.output, models.input, models.sessions].map((model) => model.createIndexes()));
+    await models.owners.createCollection();
     return {
       jobs: createJobStore(models.jobs, { retentionMs, maxBacklog }),
       pods: createPodStore(models.pods, createRoom(models.pods, models.hosts)),
       hosts: createHostStore(models.hosts, models.pods),
+      admissions: createAdmissionStore(models.owners, models.pods, models.hosts),
       expiry: createExpiryStore(models.pods),
       output: createOutputStore(models.output, { retentionMs }),
       input: createInputStore(models.input),

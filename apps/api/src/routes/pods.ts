@@ -163,7 +163,8 @@ export function ownersOf(caller: Caller, asked: string | undefined): readonly st
   return [asked];
 }
 
-function labelsOf(given: string | string[] | undefined): Record<string, string> {
+/** Labels that a query has as `KEY=VALUE`. Throws ApiError. */
+export function labelsOf(given: string | string[] | undefined): Record<string, string> {
   const pairs = given === undefined ? [] : [given].flat();
   return Object.fromEntries(
     pairs.map((pair) => {
@@ -196,17 +197,19 @@ async function enqueueExec(
   return (await pod.exec(command, { ...defined(options), ...input, ...keyed })).id;
 }
 
-function demandRun(caller: Caller, owner: Owner): void {
+/** Throws ApiError unless the caller may change what belongs to this owner. */
+export function demandRun(caller: Caller, owner: Owner): void {
   demandScope(caller, "run");
   demandOwner(caller, owner);
 }
 
-function keyed(headers: z.output<typeof idempotencyHeader>): { idempotencyKey?: string } {
+/** The idempotency key of a request, as an option. */
+export function keyed(headers: z.output<typeof idempotencyHeader>): { idempotencyKey?: string } {
   const key = headers["idempotency-key"];
   return key === undefined ? {} : { idempotencyKey: key };
 }
 
-// What was left out is left out, as exact optional types want it.
-function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+/** Options as exact optional types want them: what was left out is left out. */
+export function defined<T extends object>(options: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as never;
 }

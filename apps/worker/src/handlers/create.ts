@@ -3,11 +3,14 @@ import { KubeError, type PodObservation, type Pods } from "@podq/kube";
 import { toPodRecord, type Expiry, type JobDocument, type NewPod, type PodDocument, type PodPatch, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { hasLabels } from "../hosts/choose.ts";
+import type { OwnerLimits } from "../limits.ts";
+import { createAdmit, type Admit } from "./admit.ts";
 import { failurePatch, fenceOf, keyOf, newPod, patchOf, type Place } from "./place.ts";
 import { specOf } from "./spec.ts";
 
 /** Makes a pod, or brings it to run. Its result is the pod's record. */
-export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Place): Handler {
+export function createHandler(store: Pick<Store, "pods" | "admissions">, pods: Pods, place: Place, limits: OwnerLimits): Handler {
+  const admit = createAdmit(store, limits);
   return async ({ job, pod, hold, log }) => {
     const { image, resources, timeoutMs, placement, ifChanged = "ignore" } = job.params as Params<"create">;
     const fence = { n: fenceOf(job), raises: true };
@@ -17,22 +20,24 @@ export function createHandler(store: Pick<Store, "pods">, pods: Pods, place: Pla
     const next = (generation: number, found?: NewPod["identity"]): NewPod =>
       newPod(job, place, generation, { image, resources, expiry }, found);
 
-    let record = await currentGeneration(store, pods, job, pod, next, { ...control, capacity: place.capacity });
+    let record = await currentGeneration(admit, pods, job, pod, next, { ...control, capacity: place.capacity });
     for (;;) {
       if (record === null) return { kind: "fenced" };
       try {
         const observed = await pods.create(record.identity, spec, control);
         const ends = expiry === null ? {} : { expiry };
         const differs = hasLabels(place.labels, placement?.labels ?? {}) ? observed.differs : [...observed.differs, "placement"];
-        const patch = { ...patchOf(observed, place), ...specPatch(observed, job), differs, error: null, ...ends };
-        const saved = await store.pods.patch(record, patch);
+        const { memory, cpu } = observed.resources ?? resources;
+        const seen = { ...specPatch(observed, job), differs, reserved: { memory, cpu }, error: null, ...ends };
+        const saved = await store.pods.patch(record, { ...patchOf(observed, place), ...seen });
         return saved === null
           ? { kind: "fenced" }
           : { kind: "end", state: "succeeded", result: toPodRecord(saved), error: null, why: "the pod runs" };
       } catch (error) {
         if (!(error instanceof KubeError) || error.code === "superseded") throw error;
         const seen = error.observation === undefined ? {} : specPatch(error.observation, job);
-        const failed = await store.pods.patch(record, { ...failurePatch(error, place), ...seen });
+        const back = await admit.givenBack(pods, record, error);
+        const failed = await store.pods.patch(record, { ...failurePatch(error, place), ...seen, ...back });
         if (error.code !== "namespace-terminating") throw error;
         log.info({ namespace: record.namespace }, "the namespace is on its way out: making the next generation instead");
         record = failed && (await store.pods.renew(failed, next(failed.generation + 1), place.capacity));
@@ -61,16 +66,18 @@ function expiryOf({ createdAt, params }: JobDocument): Expiry | null {
 
 /** The record of the generation that shall run: found, adopted, or begun. Null: another worker is at it. Throws StoreError `host-full`. */
 async function currentGeneration(
-  store: Pick<Store, "pods">,
+  admit: Admit,
   pods: Pods,
   job: JobDocument,
   pod: PodDocument | null,
   next: (generation: number, found?: NewPod["identity"]) => NewPod,
   { capacity, ...control }: { signal: AbortSignal; timeoutMs: number; capacity: number | null },
 ): Promise<PodDocument | null> {
-  if (pod !== null) return pod.status === "deleted" || pod.deleteBegun ? store.pods.renew(pod, next(pod.generation + 1), capacity) : pod;
+  const asked = (job.params as Params<"create">).resources;
+  if (pod !== null && pod.status !== "deleted" && !pod.deleteBegun) return admit.again(pod, asked);
+  if (pod !== null) return admit.anew(job, asked, async (all) => all.renew(pod, next(pod.generation + 1), capacity));
   const { current, highest } = await pods.find(keyOf(job), control);
-  if (current === undefined) return store.pods.insert(job.podKey, next(highest + 1), capacity);
+  if (current === undefined) return admit.anew(job, asked, async (all) => all.insert(job.podKey, next(highest + 1), capacity));
   const { namespaceUid: _uid, ...identity } = current;
-  return store.pods.insert(job.podKey, next(identity.generation, identity), null);
+  return admit.anew(job, asked, async (all) => all.insert(job.podKey, next(identity.generation, identity), null));
 }

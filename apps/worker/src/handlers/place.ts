@@ -42,6 +42,7 @@ export function newPod(
     identity,
     host: place.host,
     labels: job.labels,
+    reserved: { memory: spec.resources.memory, cpu: spec.resources.cpu },
     ...spec,
   };
 }

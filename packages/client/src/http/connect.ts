@@ -1,13 +1,15 @@
 import { randomUUID } from "node:crypto";
-import { hostWire, jobWire, ownerParts, parseRequest, podWire, type Kind } from "@podq/jobs";
+import { hostWire, jobWire, ownerParts, podWire, type Kind } from "@podq/jobs";
 import type { PodRecord } from "@podq/store";
 import { z } from "zod";
 import type { Podq } from "../connect.ts";
-import { asPodqError, PodqError } from "../errors.ts";
+import { PodqError } from "../errors.ts";
 import type { Job } from "../job.ts";
 import type { EnqueueOptions, Pod, PodAddress } from "../pod.ts";
 import type { JobStatus } from "../status.ts";
+import { checked, pairsOf } from "./asked.ts";
 import { feed, httpJob, inputOf, isStream } from "./job.ts";
+import { httpDeleteOwner } from "./owner.ts";
 import { createTransport, type HttpOptions, type Transport } from "./transport.ts";
 
 const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
@@ -21,6 +23,7 @@ export async function connectHttp(options: HttpOptions): Promise<Podq> {
   const close = async (): Promise<void> => closed.abort();
   return {
     pod: (address) => httpPod(transport, address),
+    deleteOwner: async (owner, options) => httpDeleteOwner(transport, owner, options),
     job: (id) => httpJob(transport, id),
     async *pods({ project, conversation, status, labels } = {}) {
       const label = pairsOf(labels ?? {});
@@ -43,10 +46,6 @@ export async function connectHttp(options: HttpOptions): Promise<Podq> {
     close,
     [Symbol.asyncDispose]: close,
   };
-}
-
-function pairsOf(labels: Record<string, string>): string[] {
-  return Object.entries(labels).map(([key, value]) => `${key}=${value}`);
 }
 
 function ownerFilter({ project, conversation }: { project: string | undefined; conversation: string | undefined }): string | undefined {
@@ -107,12 +106,4 @@ function httpPod(transport: Transport, { name = "default", ...given }: PodAddres
 // Options go where the request has its own: into the body, or a delete's query.
 function withRest(ask: { body?: object; query?: object }, rest: object): object {
   return ask.body === undefined ? { ...ask, query: { ...ask.query, ...rest } } : { ...ask, body: { ...ask.body, ...rest } };
-}
-
-function checked(owner: object, name: string): { owner: Pod["owner"] } {
-  try {
-    return parseRequest("delete", { owner, name });
-  } catch (error) {
-    throw asPodqError(error);
-  }
 }
