@@ -20,6 +20,7 @@ const observed = (status: PodObservation["status"]): PodObservation => ({
   deployment: "d",
   service: { ports: [] },
   differs: [],
+  updated: [],
 });
 
 /** A cluster on which every create goes as `create` says, and that shows what it is told to. */
