@@ -29,6 +29,7 @@ import { addJobRoutes } from "./routes/jobs.ts";
 import { addOutputRoutes } from "./routes/output.ts";
 import { addOwnerRoutes } from "./routes/owners.ts";
 import { addPodRoutes } from "./routes/pods.ts";
+import { addTemplateRoutes } from "./routes/templates.ts";
 import { addTracing } from "./trace.ts";
 
 declare module "fastify" {
@@ -128,6 +129,7 @@ export async function createServer(
   addPodRoutes(app, context);
   addHostRoutes(app, context);
   addOwnerRoutes(app, context);
+  addTemplateRoutes(app, context);
   addJobRoutes(app, context, followers);
   addOutputRoutes(app, context);
   addEventRoutes(app, context, followers);

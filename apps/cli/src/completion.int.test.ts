@@ -16,6 +16,7 @@ describe("completion", () => {
   it("knows commands, options and what an option may be", () => {
     expect(podq("complete", "--", "st").stdout).toMatch(/^stop\t.*\nstart\t.*\nstatus\t/);
     expect(podq("complete", "--", "create", "--on-i").stdout).toContain("--on-idle");
+    expect(podq("complete", "--", "template", "").stdout).toContain("apply");
     expect(podq("complete", "--", "ls", "--status", "").stdout).toContain("running");
   });
 });

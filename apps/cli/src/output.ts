@@ -40,6 +40,7 @@ export function podLines(pod: PodRecord): string {
     ["status", pod.status],
     ["error", pod.error && `${pod.error.code}: ${pod.error.message}`],
     ["image", pod.image],
+    ["template", pod.template && `${pod.template.name}@${pod.template.version}`],
     ["namespace", pod.namespace],
     ["pod name", pod.podName],
     ["access url", pod.service.accessUrl],

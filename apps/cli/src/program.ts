@@ -8,6 +8,7 @@ import { addHosts } from "./commands/hosts.ts";
 import { addPower } from "./commands/power.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
+import { addTemplates } from "./commands/template.ts";
 import { addTokens } from "./commands/tokens.ts";
 import { addWebhooks } from "./commands/webhooks.ts";
 import type { CliContext } from "./context.ts";
@@ -26,6 +27,7 @@ export function createProgram(context: CliContext): Command {
   addDelete(program, context);
   addRecords(program, context);
   addHosts(program, context);
+  addTemplates(program, context);
   addTokens(program, context);
   addWebhooks(program, context);
   addDoctor(program, context);

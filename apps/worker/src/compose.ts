@@ -11,6 +11,7 @@ import { createHandler } from "./handlers/create.ts";
 import { deleteHandler } from "./handlers/delete.ts";
 import { execHandler } from "./handlers/exec.ts";
 import { restartHandler, startHandler, stopHandler } from "./handlers/power.ts";
+import { onTemplates } from "./handlers/template.ts";
 import { byHost } from "./hosts/by-host.ts";
 import { refuseSharedClusters, startHostLooks } from "./hosts/looks.ts";
 import { openHost, unknownHost } from "./hosts/open.ts";
@@ -65,7 +66,7 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const { store } = hosts[0]!;
   const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => {
     const told = { ...store, pods: nudging(store.pods, line), admissions: nudgingAdmissions(store.admissions, line) };
-    return byHost({
+    const handlers = byHost({
       hosts,
       place: createPlacer(hosts, async () => store.hosts.countPods()),
       unknown: (host) => unknownHost(host, config),
@@ -78,6 +79,7 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
         delete: deleteHandler(told, pods, place),
       }),
     });
+    return { ...handlers, create: onTemplates(store, handlers.create) };
   };
   const engine = started.adopt(await startEngine(config, store, handlersOf, log, metrics.observer), async (one) => one.stop());
   const duty = { store, worker: engine.worker, log, observer: metrics.observer };

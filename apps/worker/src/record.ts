@@ -1,4 +1,4 @@
-import { checkCallback } from "@podq/client/line";
+import { checkCallback, pinnedTemplate } from "@podq/client/line";
 import {
   callbackUrlSchema,
   isKind,
@@ -62,8 +62,9 @@ async function recordPlain(store: Store, delivery: Delivery): Promise<Recorded> 
       );
     const request: JobRequest = parseRequest(kind, data);
     if (request.callback !== null) await checkCallback(store, request.callback.url);
+    const template = await pinnedTemplate(store, request);
     if (request.stdin instanceof Uint8Array) await store.input.put(jobId, request.stdin);
-    return found((await store.jobs.insert(jobId, request, { dispatchId, ...activeTrace() })).job);
+    return found((await store.jobs.insert(jobId, request, { dispatchId, ...(template && { template }), ...activeTrace() })).job);
   } catch (error) {
     const code = refusalCode(error);
     if (code === null) throw error;

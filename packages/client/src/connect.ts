@@ -7,6 +7,7 @@ import type { HttpOptions } from "./http/transport.ts";
 import { jobHandle, type Job } from "./job.ts";
 import { deleteOwner, type OwnerDeletion } from "./owner.ts";
 import { podHandle, type DeleteOptions, type Pod, type PodAddress } from "./pod.ts";
+import { openTemplates, type Templates } from "./templates.ts";
 import { toJobStatus, type JobStatus } from "./status.ts";
 
 /** Which pods to list: all of an owner's, those in one status, those with all the labels. */
@@ -26,6 +27,8 @@ export type Podq = AsyncDisposable & {
   deleteOwner: (owner: { project?: string; conversation?: string }, options?: DeleteOptions) => Promise<OwnerDeletion>;
   /** A job by its id, whoever enqueued it. */
   job: (id: string) => Job;
+  /** What pods are made from. */
+  templates: Templates;
   /** Records of pods, in the order of their keys. */
   pods: (filter?: PodsFilter) => AsyncIterable<PodRecord>;
   /** Jobs, newest first. */
@@ -50,6 +53,7 @@ export async function connect(options: ConnectOptions | HttpOptions): Promise<Po
     pod: (address) => podHandle(context, address),
     deleteOwner: async (owner, options) => deleteOwner(context, owner, options),
     job: (id) => jobHandle(context, id),
+    templates: openTemplates(store),
     async *pods({ project, conversation, status, labels } = {}) {
       const owner =
         project === undefined

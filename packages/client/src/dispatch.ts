@@ -1,4 +1,5 @@
 export { checkCallback } from "./callback.ts";
+export { pinnedTemplate } from "./templates.ts";
 export { watchJob, type Watch } from "./watch.ts";
 import { isTerminal, type JobRequest, type SignalName } from "@podq/jobs";
 import type { Dispatcher } from "@podq/queue";

@@ -5,6 +5,7 @@ import { isUnreachable, type JobDocument, type Store } from "@podq/store";
 import { callbackOf, checkCallback, type Asker } from "./callback.ts";
 import type { Line } from "./dispatch.ts";
 import { asPodqError, PodqError } from "./errors.ts";
+import { pinnedTemplate } from "./templates.ts";
 import { traced } from "./trace.ts";
 
 const patienceMs = 15_000;
@@ -46,8 +47,9 @@ async function accepted(
     try {
       underway++;
       if (callback !== null) await checkCallback(store, callback.url);
+      const template = await pinnedTemplate(store, request);
       if (request.stdin instanceof Uint8Array) await store.input.put(id, request.stdin);
-      const { job, behind } = await store.jobs.insert(id, { ...request, callback }, origin, announce);
+      const { job, behind } = await store.jobs.insert(id, { ...request, callback }, { ...origin, ...(template && { template }) }, announce);
       if (announced !== undefined) await announced;
       if (announced === undefined || tries > 1) await (isTerminal(job.state) ? undefined : line.dispatch(job, behind));
       return job;

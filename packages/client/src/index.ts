@@ -9,6 +9,7 @@ export type { OwnerDeletion } from "./owner.ts";
 export type { CreateOptions, DeleteOptions, TimedOptions, EnqueueOptions, ExecOptions, Pod, PodAddress } from "./pod.ts";
 export { JobError, OutputBytes, type ExecResult, type ResultOf } from "./result.ts";
 export type { JobStatus } from "./status.ts";
+export type { Template, Templates } from "./templates.ts";
 export type {
   Code,
   DeliveryRecord,
@@ -22,4 +23,4 @@ export type {
   SignalName,
   SignalRecord,
 } from "@podq/jobs";
-export type { HostRecord, PodRecord } from "@podq/store";
+export type { HostRecord, PodRecord, TemplateRecord } from "@podq/store";

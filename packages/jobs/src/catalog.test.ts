@@ -44,6 +44,12 @@ describe("a request", () => {
     expect(parseRequest("delete", { owner }).params).toEqual({ cancelPending: false, timeoutMs: 300_000 });
   });
 
+  it("of a create with a template is what it says itself: what it leaves out is the template's to say", () => {
+    const params = { template: "py@3", resources: { memory: "1Gi" }, env: { A: "1" } };
+    expect(parseRequest("create", { owner, params }).params).toEqual(params);
+    expect(parseRequest("create", { owner, params: { template: "py" } }).params).toEqual({ template: "py" });
+  });
+
   it("of a project and a conversation is the project's", () => {
     expect(parseRequest("delete", { owner: { project: "p", conversation: "c" } }).owner).toEqual({ project: "p" });
   });
@@ -111,6 +117,22 @@ describe("a request", () => {
       "invalid-request",
       /callbackUrl is longer/,
     ],
+    ["a template's own field", "create", { owner, params: { level: "baseline" } }, "invalid-request", /unknown option "level"/],
+    [
+      "the same beside a template",
+      "create",
+      { owner, params: { template: "py", tolerations: [] } },
+      "invalid-request",
+      /unknown option "tolerations"/,
+    ],
+    [
+      "a field that is wrong beside a template",
+      "create",
+      { owner, params: { template: "py", user: 0 } },
+      "invalid-request",
+      /params\.user must not be root/,
+    ],
+    ["no version of a template", "create", { owner, params: { template: "py@0" } }, "invalid-request", /params\.template must be NAME/],
     ["root as user", "create", { owner, params: { user: 0 } }, "invalid-request", /must not be root/],
     ["a label of podq's own", "create", { owner, labels: { "podq.dev/pod": "x" } }, "invalid-request", /reserved/],
     ["an image with a space", "create", { owner, params: { image: "a b" } }, "invalid-request", /no image reference/],

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { RequestError } from "./errors.ts";
 import { absolutePath, argv, environment, image, inQuery, jobOptions, labelPairs, quantity, shellLine, stdin, timeout } from "./fields.ts";
 import { placement } from "./placement.ts";
+import { templateNameSchema, templateOnly, templateRefSchema, withoutDefaults, type TemplateOnly } from "./template.ts";
 import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.ts";
 
 const mebibyte = 1_048_576;
@@ -44,8 +45,30 @@ const createParams = z.strictObject({
   onIdle: z.enum(["stop", "delete"]).optional(),
   /** Labels of the host that a new pod is placed on. Default: whichever has most room. */
   placement: placement.optional(),
+  /** What it is made from: `py`, which is the newest version at its acceptance, or `py@3`. What is given beside it wins; maps are merged. */
+  template: templateRefSchema.optional(),
   timeoutMs: timeout(hour).default(5 * minute),
 });
+
+// Of a create with a template: what it leaves out is the template's to say, and only then has its default.
+const ownShape = withoutDefaults(createParams.shape);
+const ownParams = z.strictObject(ownShape) as unknown as typeof createParams;
+
+const { template: _ref, timeoutMs: _time, ifChanged: _change, user: _user, ...templateShape } = ownShape;
+const root = z.int().min(0).max(2_147_483_647).optional();
+
+const templateSchema = z
+  .strictObject({ ...templateShape, user: root, labels: withoutDefaults({ labels: jobOptions.labels })["labels"]!, ...templateOnly })
+  .refine(({ user, level }) => user !== 0 || level === "baseline", { path: ["user"], error: 'is root, which takes the level "baseline"' })
+  .meta({ title: "Template", description: "What a pod is made from: what a create can say, and beside that what only a template may." });
+
+/** What a template says: what a create can say, and labels, and beside that what only a template may. What it leaves out is the create's. */
+export type TemplateBody = Omit<ParamsInput<"create">, "template" | "timeoutMs" | "ifChanged"> & {
+  labels?: Record<string, string>;
+} & TemplateOnly;
+
+/** What is checked of a template, but its name. */
+export const templateBodySchema = templateSchema as unknown as z.ZodType<TemplateBody, TemplateBody>;
 
 const sharesJournal = ({ parallel, maxOutputBytes }: { parallel: boolean; maxOutputBytes: number }): boolean =>
   !parallel || maxOutputBytes <= 40 * mebibyte;
@@ -121,7 +144,10 @@ export type Kind = (typeof kinds)[number];
 export type ParamsInput<K extends Kind> = z.input<(typeof paramsOf)[K]>;
 /** The params of a kind, complete with defaults; an exec's stdin has been taken out. */
 export type Params<K extends Kind> = Omit<z.output<(typeof paramsOf)[K]>, "stdin">;
+/** The params of a create as a worker makes the pod: complete, whatever was its template's to say. */
+export type CreateParams = Params<"create"> & TemplateOnly;
 
+// Of a create with a template the params in its record are what it gives itself, and nothing more.
 const payload = <K extends Kind>(kind: K) =>
   z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), params: paramsOf[kind], ...jobOptions });
 const payloads = {
@@ -132,15 +158,23 @@ const payloads = {
   restart: payload("restart"),
   delete: payload("delete"),
 };
+const payloadOnTemplate = payloads.create.extend({ params: ownParams });
 
 const { idempotencyKey: _header, ...bodyOptions } = jobOptions;
 const { labels: _pairs, ...queryOptions } = bodyOptions;
+
+type OwnShape = { [Field in keyof typeof createParams.shape]: z.ZodOptional<z.ZodType<z.input<(typeof createParams.shape)[Field]>>> };
 
 const inQueryFlag = z.enum(["true", "false"]).transform((text) => text === "true");
 
 /** What an HTTP request of each kind carries (a delete in its query), beside the pod's address where that is in the path, and its idempotency key, which is a header. */
 export const requestBodies = {
-  create: z.strictObject({ owner: ownerSchema, name: podNameSchema.default(defaultPodName), ...createParams.shape, ...bodyOptions }),
+  create: z.strictObject({
+    owner: ownerSchema,
+    name: podNameSchema.default(defaultPodName),
+    ...(ownShape as unknown as OwnShape),
+    ...bodyOptions,
+  }),
   delete: z.strictObject({
     cancelPending: inQueryFlag.default(false),
     ifIdle: inQueryFlag.optional(),
@@ -193,7 +227,8 @@ export function isKind(text: string): text is Kind {
  */
 export function parseRequest<K extends Kind>(kind: K, payload: unknown): JobRequest<K> {
   const given = typeof payload === "object" && payload !== null ? { params: {}, ...payload } : payload;
-  const parsed = payloads[kind].safeParse(given);
+  const schema = kind === "create" && isOnTemplate(given) ? payloadOnTemplate : payloads[kind];
+  const parsed = schema.safeParse(given);
   if (!parsed.success) throw refusal(kind, parsed.error);
   // Which schema it was is known by `kind`, and not to the compiler: the types meet again in the return.
   const { params, idempotencyKey = null, callbackUrl, ...rest } = parsed.data as Omit<z.output<(typeof payloads)["exec"]>, "kind">;
@@ -201,6 +236,38 @@ export function parseRequest<K extends Kind>(kind: K, payload: unknown): JobRequ
   const callback = callbackUrl === undefined ? null : { url: callbackUrl, token: null };
   const whole = text === undefined ? null : stdinBytes(text);
   return { kind, ...rest, idempotencyKey, callback, params: others, stdin: whole } as unknown as JobRequest<K>;
+}
+
+function isOnTemplate(payload: unknown): boolean {
+  const { params } = (payload ?? {}) as { params?: { template?: unknown } | null };
+  return params?.template !== undefined;
+}
+
+/**
+ * A create on its template: what it gives itself wins, maps (env, labels, and the figures of resources) are merged, and what neither says
+ * has its default. `labels` are those of the job, which its pod has too.
+ */
+export function onTemplate(
+  { labels = {}, level, runtimeClass, nodeSelector, tolerations, user, ...body }: TemplateBody,
+  own: ParamsInput<"create">,
+  ownLabels: Record<string, string>,
+): { params: CreateParams; labels: Record<string, string> } {
+  const env = { ...body.env, ...own.env };
+  const resources = { ...body.resources, ...own.resources };
+  const params = createParams.parse({ ...body, ...own, env, resources });
+  const only = { level, runtimeClass, nodeSelector, tolerations, ...(own.user === undefined ? { user } : {}) };
+  const said = Object.fromEntries(Object.entries(only).filter(([, value]) => value !== undefined));
+  return { params: { ...params, ...said }, labels: { ...labels, ...ownLabels } };
+}
+
+/** Checks a template: its name, and what it says. Throws RequestError, whose message names the field. */
+export function parseTemplate(name: unknown, body: unknown): { name: string; body: TemplateBody } {
+  const parsed = z.object({ name: templateNameSchema, body: templateBodySchema }).safeParse({ name, body });
+  if (parsed.success) return parsed.data;
+  const [first] = parsed.error.issues;
+  const named =
+    first === undefined ? "it is not valid" : describe({ ...first, path: first.path[0] === "body" ? first.path.slice(1) : first.path });
+  throw new RequestError("invalid-request", `template: ${named}`);
 }
 
 /** Standard input as a payload has it, as bytes. */

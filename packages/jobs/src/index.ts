@@ -2,14 +2,19 @@ export { addressRule, isAddressRange, literalAddress } from "./addresses.ts";
 export {
   isKind,
   kinds,
+  onTemplate,
   parseRequest,
+  parseTemplate,
   payloadJsonSchema,
   requestBodies,
   stdinBytes,
+  templateBodySchema,
+  type CreateParams,
   type JobRequest,
   type Kind,
   type Params,
   type ParamsInput,
+  type TemplateBody,
 } from "./catalog.ts";
 export { codes, type Code, type Failure } from "./codes.ts";
 export { callbackUrl as callbackUrlSchema, inQuery, labelPairs } from "./fields.ts";
@@ -29,5 +34,6 @@ export {
   type TerminalState,
 } from "./states.ts";
 export { signalAnswers, signalNames, type SignalAnswer, type SignalName, type SignalRecord } from "./signals.ts";
-export { hostWire, jobWire, jobWithResultWire, ownerDeletionWire, podWire } from "./wire.ts";
+export { templateNameSchema, templateRef, templateRefSchema, type TemplateVersion } from "./template.ts";
+export { hostWire, jobWire, jobWithResultWire, ownerDeletionWire, podWire, templateWire } from "./wire.ts";
 export type { ExecRecord } from "./results.ts";

@@ -1,6 +1,6 @@
 // Records as they travel in JSON: written by the API, read by whoever calls it. Dates are ISO 8601 texts on the way.
 import { z } from "zod";
-import { kinds } from "./catalog.ts";
+import { kinds, templateBodySchema } from "./catalog.ts";
 import { codes } from "./codes.ts";
 import { deliveryStates } from "./delivery.ts";
 import { signalAnswers, signalNames } from "./signals.ts";
@@ -35,6 +35,7 @@ export const podWire = z
     }),
     host: z.object({ name: z.string(), address: z.string(), port: count, username: z.string() }),
     error: z.object({ ...failure, at: date }).nullable(),
+    template: z.object({ name: z.string(), version: count }).nullable(),
     labels,
     expiry: z.object({ ttlAt: someDate, idleAfterMs: count.nullable(), onIdle: z.enum(["stop", "delete"]), usedAt: date }).nullable(),
     version: count,
@@ -122,3 +123,8 @@ export const jobWithResultWire = jobWire
 export const ownerDeletionWire = z
   .object({ jobs: z.array(jobWire), failed: z.array(z.object({ name: z.string(), ...failure })) })
   .meta({ title: "OwnerDeletion", description: "The deletes that were accepted, and the pods whose delete was not." });
+
+/** One version of a template. */
+export const templateWire = z
+  .object({ name: z.string(), version: count, body: templateBodySchema, createdAt: date })
+  .meta({ title: "TemplateVersion", description: "One version of a template, which never changes." });

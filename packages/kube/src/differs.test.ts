@@ -41,6 +41,11 @@ describe("differs", () => {
     [["labels"], { labels: {} }],
     [["labels"], { labels: { team: "b" } }],
     [["storage"], { storage: "1Gi" }],
+    [["level"], { level: "baseline" }],
+    [[], { level: "restricted", tolerations: [], nodeSelector: {} }],
+    [["runtimeClass"], { runtimeClass: "gvisor" }],
+    [["nodeSelector"], { nodeSelector: { disk: "ssd" } }],
+    [["tolerations"], { tolerations: [{ key: "gpu", operator: "Exists" }] }],
     [["image", "user"], { image: "x", user: 2 }],
   ])("names %j", (fields, change) => {
     expect(differs(identity, { ...spec, ...change }, there)).toEqual(fields);

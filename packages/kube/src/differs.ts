@@ -2,10 +2,23 @@ import { deploymentOf } from "./manifest.ts";
 import type { PodSpec, Resources } from "./manifest.ts";
 import type { PodIdentity } from "./names.ts";
 import type { Deployment } from "./objects.ts";
+import { scheduledBy } from "./scheduling.ts";
+import { levelOf, type Level } from "./security.ts";
 import { sameQuantity } from "./quantity.ts";
 
 /** A field of PodSpec in which a pod can be other than asked. */
-export type PodField = "image" | "resources" | "env" | "command" | "user" | "labels" | "storage";
+export type PodField =
+  | "image"
+  | "resources"
+  | "env"
+  | "command"
+  | "user"
+  | "labels"
+  | "storage"
+  | "level"
+  | "runtimeClass"
+  | "nodeSelector"
+  | "tolerations";
 
 /** The fields in which a Deployment is not what is asked for. Quantities are compared by value, maps whatever their order. */
 export function differs(identity: PodIdentity, spec: PodSpec, there: Deployment): PodField[] {
@@ -30,6 +43,10 @@ type Fields = {
   user: number | undefined;
   labels: Record<string, string>;
   storage: string | undefined;
+  level: Level;
+  runtimeClass: string;
+  nodeSelector: Record<string, string>;
+  tolerations: string[];
 };
 
 function fieldsOf(deployment: Deployment): Fields {
@@ -43,6 +60,8 @@ function fieldsOf(deployment: Deployment): Fields {
     user: spec.securityContext?.runAsUser,
     labels: metadata?.labels ?? {},
     storage: spec.volumes?.find(({ name }) => name === "workspace")?.emptyDir?.sizeLimit,
+    level: levelOf(deployment),
+    ...scheduledBy(deployment),
   };
 }
 
@@ -54,6 +73,10 @@ const same: Record<PodField, (a: Fields, b: Fields) => boolean> = {
   user: (a, b) => a.user === b.user,
   labels: (a, b) => sameMap(a.labels, b.labels),
   storage: (a, b) => sameQuantity(a.storage, b.storage),
+  level: (a, b) => a.level === b.level,
+  runtimeClass: (a, b) => a.runtimeClass === b.runtimeClass,
+  nodeSelector: (a, b) => sameMap(a.nodeSelector, b.nodeSelector),
+  tolerations: (a, b) => JSON.stringify(a.tolerations) === JSON.stringify(b.tolerations),
 };
 
 function sameMap(a: Record<string, string>, b: Record<string, string>): boolean {

@@ -44,6 +44,21 @@ describe("manifest", () => {
     expect(container).toMatchObject({ securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } } });
   });
 
+  it("at the level baseline, which is on the namespace too, allows root and sudo, and nothing of the host", () => {
+    const { namespace, pod, container } = made({ level: "baseline", user: 0 });
+    expect(namespace).toMatchObject({ metadata: { labels: { "pod-security.kubernetes.io/enforce": "baseline" } } });
+    expect(pod.securityContext).toEqual({ runAsUser: 0, runAsGroup: 0, fsGroup: 0, seccompProfile: { type: "RuntimeDefault" } });
+    expect(container.securityContext).toEqual({ allowPrivilegeEscalation: true });
+    expect(pod).toMatchObject({ automountServiceAccountToken: false });
+  });
+
+  it("says by which runtime it runs and on which nodes, where that is asked for and only then", () => {
+    const asked = { runtimeClass: "gvisor", nodeSelector: { disk: "ssd" }, tolerations: [{ key: "gpu", operator: "Exists" }] };
+    const { runtimeClass: runtimeClassName, ...rest } = asked;
+    expect(made(asked).pod).toMatchObject({ runtimeClassName, ...rest });
+    for (const field of ["runtimeClassName", "nodeSelector", "tolerations"]) expect(made().pod).not.toHaveProperty(field);
+  });
+
   it("uses one number for uid, gid and fsGroup", () => {
     expect(made({ user: 33333 }).pod.securityContext).toMatchObject({ runAsUser: 33333, runAsGroup: 33333, fsGroup: 33333 });
   });

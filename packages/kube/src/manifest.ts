@@ -1,5 +1,7 @@
 import { annotation, annotationsOf, label, labelsOf } from "./names.ts";
 import type { PodIdentity } from "./names.ts";
+import { schedulingOf, type Toleration } from "./scheduling.ts";
+import { containerSecurity, levelLabels, podSecurity, type Level } from "./security.ts";
 
 /** The four figures of a container, as Kubernetes quantities. */
 export type Resources = { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
@@ -17,6 +19,13 @@ export type PodSpec = {
   resources: Resources;
   /** Size limit of /workspace; a pod that exceeds it is evicted. Default 10Gi. */
   storage?: string;
+  /** Pod Security level of its namespace, which it meets; default "restricted". */
+  level?: Level;
+  /** Name of a RuntimeClass. */
+  runtimeClass?: string;
+  /** Labels that its node must have, and taints of nodes that do not keep it away. */
+  nodeSelector?: Record<string, string>;
+  tolerations?: readonly Toleration[];
   /** Size limit of the exec journal's volume; a pod over it is evicted. Default 1Gi, which any set of execs at once fits. */
   journal?: string;
 };
@@ -50,21 +59,17 @@ export const idleCommand: readonly string[] = ["sh", "-c", 'trap "exit 0" TERM I
 
 /** All objects of a running pod, in the order in which they must be applied. */
 export function manifest(identity: PodIdentity, spec: PodSpec, options: StartOptions): object[] {
-  return [namespaceOf(identity), deploymentOf(identity, spec, options), serviceOf(identity)];
+  return [namespaceOf(identity, spec), deploymentOf(identity, spec, options), serviceOf(identity)];
 }
 
-function namespaceOf(identity: PodIdentity): object {
+function namespaceOf(identity: PodIdentity, { level }: PodSpec): object {
   return {
     apiVersion: "v1",
     kind: "Namespace",
     metadata: {
       name: identity.namespace,
       // The caller's labels stay away from here: admission policies select namespaces by label.
-      labels: {
-        ...labelsOf(identity),
-        "pod-security.kubernetes.io/enforce": "restricted",
-        "pod-security.kubernetes.io/enforce-version": "latest",
-      },
+      labels: { ...labelsOf(identity), ...levelLabels(level) },
       annotations: annotationsOf(identity),
     },
   };
@@ -73,7 +78,6 @@ function namespaceOf(identity: PodIdentity): object {
 /** The Deployment alone: what a running one is compared with. */
 export function deploymentOf(identity: PodIdentity, spec: PodSpec, options: StartOptions): object {
   const labels = { ...spec.labels, ...labelsOf(identity) };
-  const user = spec.user ?? DEFAULT_USER;
   return {
     apiVersion: "apps/v1",
     kind: "Deployment",
@@ -97,13 +101,8 @@ export function deploymentOf(identity: PodIdentity, spec: PodSpec, options: Star
           automountServiceAccountToken: false,
           enableServiceLinks: false,
           terminationGracePeriodSeconds: 5,
-          securityContext: {
-            runAsNonRoot: true,
-            runAsUser: user,
-            runAsGroup: user,
-            fsGroup: user,
-            seccompProfile: { type: "RuntimeDefault" },
-          },
+          securityContext: podSecurity(spec.user ?? DEFAULT_USER, spec.level),
+          ...schedulingOf(spec),
           containers: [containerOf(spec)],
           volumes: [
             { name: "workspace", emptyDir: { sizeLimit: spec.storage ?? DEFAULT_STORAGE } },
@@ -126,7 +125,7 @@ function containerOf(spec: PodSpec): object {
     workingDir: "/workspace",
     ports: [{ name: "http", containerPort: PORT }],
     resources: { limits: { memory, cpu }, requests: { memory: memoryRequests, cpu: cpuRequests } },
-    securityContext: { allowPrivilegeEscalation: false, capabilities: { drop: ["ALL"] } },
+    securityContext: containerSecurity(spec.level),
     volumeMounts: [
       { name: "workspace", mountPath: "/workspace" },
       { name: "podq", mountPath: "/podq" },

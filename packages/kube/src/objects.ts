@@ -25,6 +25,7 @@ type Container = {
   image: string;
   command?: string[];
   env?: { name: string; value?: string }[];
+  securityContext?: { allowPrivilegeEscalation?: boolean };
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
 };
 
@@ -34,6 +35,9 @@ type PodTemplateSpec = {
   spec: {
     containers: Container[];
     securityContext?: { runAsUser?: number };
+    runtimeClassName?: string;
+    nodeSelector?: Record<string, string>;
+    tolerations?: { key?: string; operator?: string; value?: string; effect?: string; tolerationSeconds?: number }[];
     volumes?: { name: string; emptyDir?: { sizeLimit?: string } }[];
   };
 };

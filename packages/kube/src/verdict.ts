@@ -146,6 +146,7 @@ function ofConditions(deployment: Deployment): Verdict | undefined {
 function ofReplicaFailure(message: string): Verdict | undefined {
   if (/status unknown for quota|error looking up service account|Internal error/i.test(message)) return undefined;
   if (/exceeded quota|failed quota/i.test(message)) return failed("quota-exceeded", message, 1_000);
+  if (/RuntimeClass "[^"]*" not found/.test(message)) return failed("config-error", message, 1_000);
   if (/is forbidden|admission webhook|denied (?:the )?request/i.test(message)) return failed("policy-violation", message, 1_000);
   return failed("config-error", message, 2_000);
 }

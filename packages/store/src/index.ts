@@ -16,6 +16,7 @@ export type { ClusterIdentity, Expiry, PodDocument, Reserved, Resources } from "
 export { ownerPrefix, ownerText } from "./owners.ts";
 export { toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
 export type { SessionStore } from "./sessions.ts";
+export type { TemplateRecord, TemplateStore } from "./templates.ts";
 export { scopes, type Scope, type TokenDocument, type TokenStore } from "./tokens.ts";
 export type { DeliveryOutcome, DueDelivery, WebhookSettings, WebhookStore } from "./webhooks.ts";
 export { openStore, type Store, type StoreOptions } from "./store.ts";

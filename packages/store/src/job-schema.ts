@@ -10,6 +10,7 @@ import {
   type Owner,
   type Params,
   type SignalRecord,
+  type TemplateVersion,
 } from "@podq/jobs";
 import { Schema, type SchemaDefinition, type mongo } from "mongoose";
 import { callbackSchema, type Callback } from "./callback.ts";
@@ -35,6 +36,8 @@ export type JobDocument = {
   seq: mongo.Timestamp;
   state: JobState;
   parallel: boolean;
+  /** What a create with a template is made from; its params are what it gives itself. */
+  template?: TemplateVersion;
   /** As asked, `env` only until the end. */
   params: Params<Kind>;
   /** Names of its variables, which stay when their values have gone. */
@@ -97,6 +100,7 @@ export const jobSchema = new Schema<JobDocument>(
     seq: { type: Schema.Types.Mixed, required: true },
     state: { type: String, enum: jobStates, required: true },
     parallel: { type: Boolean, required: true },
+    template: { type: part({ name: String, version: Number }), default: undefined },
     params: { type: Schema.Types.Mixed, required: true },
     envNames: { type: [String], required: true },
     stdinBytes: optional(Number),

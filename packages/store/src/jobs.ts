@@ -61,7 +61,7 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     async insert(
       id: string,
       request: JobRequest,
-      origin: { retryOf?: string; dispatchId?: string; traceparent?: string } = {},
+      origin: Partial<Pick<JobDocument, "dispatchId" | "retryOf" | "template" | "traceparent">> = {},
       onFree: () => void = () => undefined,
     ): Promise<{ job: JobDocument; behind: boolean }> {
       const podKey = podKeyOf(request.owner, request.name);

@@ -19,7 +19,7 @@ export function newJob(id: string, request: JobRequest, now: Date): JobDocument 
     state: "queued",
     parallel: request.kind === "exec" && request.params.parallel,
     params: request.params,
-    envNames: "env" in request.params ? Object.keys(request.params.env) : [],
+    envNames: "env" in request.params ? Object.keys(request.params.env ?? {}) : [],
     stdinBytes: request.stdin === "stream" ? 0 : (request.stdin?.byteLength ?? null),
     stdinBeat: isFedLive(request.stdin) ? 0 : null,
     labels: request.labels,

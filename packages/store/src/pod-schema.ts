@@ -1,4 +1,4 @@
-import { podStatuses, type Failure, type Owner, type PodStatus } from "@podq/jobs";
+import { podStatuses, type Failure, type Owner, type PodStatus, type TemplateVersion } from "@podq/jobs";
 import { Schema, type SchemaDefinition } from "mongoose";
 
 /** Figures of a pod's container, as Kubernetes quantities. */
@@ -55,6 +55,8 @@ export type PodDocument = {
   /** Fields that the latest create changed of the pod that was already there. */
   updated: string[] | null;
   image: string;
+  /** What it was made from; null: by what its create said alone. */
+  template: TemplateVersion | null;
   resources: Resources;
   /** What counts against its owner's limits while it is not deleted; null: nothing; of a record from before there were any: its resources. */
   reserved?: Reserved | null;
@@ -95,6 +97,7 @@ export const podSchema = new Schema<PodDocument>(
     differs: { type: [String], required: true },
     updated: optional([String]),
     image: { type: String, required: true },
+    template: optional(part({ name: String, version: Number })),
     resources: { type: part({ memory: String, cpu: String, memoryRequests: String, cpuRequests: String }), required: true },
     reserved: { type: part({ memory: String, cpu: String }), default: undefined },
     service: {

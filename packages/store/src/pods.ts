@@ -21,7 +21,7 @@ export type NewPod = Pick<
   PodDocument,
   "owner" | "name" | "generation" | "namespace" | "identity" | "image" | "resources" | "labels" | "host"
 > &
-  Pick<PodDocument, "reserved"> & { expiry?: Expiry | null };
+  Partial<Pick<PodDocument, "expiry" | "reserved" | "template">>;
 
 /** What a write may change. */
 export type PodPatch = Partial<
@@ -59,7 +59,7 @@ export function toPodRecord(document: PodDocument): PodRecord {
     updated,
     ...record
   } = document;
-  return { ...record, updated: updated ?? [], expiry: expiry ? toldOf(expiry) : null };
+  return { ...record, template: record.template ?? null, updated: updated ?? [], expiry: expiry ? toldOf(expiry) : null };
 }
 
 function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRecord["expiry"] {
@@ -96,6 +96,7 @@ export function createPodStore(model: Model<PodDocument>, room: Room, whole: Cli
         ...pod,
         ...fresh,
         expiry: pod.expiry ?? null,
+        template: pod.template ?? null,
         unsettled: [],
         version: 1,
         history: [{ version: 1, at: now, status: "created", generation: pod.generation, code: null }],
@@ -119,7 +120,7 @@ export function createPodStore(model: Model<PodDocument>, room: Room, whole: Cli
      */
     async renew(pod: PodDocument, next: NewPod, capacity: number | null = null): Promise<PodDocument | null> {
       if (!mayPodMove(pod.status, "created")) return null;
-      const set = literals({ expiry: null, ...next, ...fresh, unsettled: [] });
+      const set = literals({ expiry: null, template: null, ...next, ...fresh, unsettled: [] });
       return room({ key: pod._id, host: next.host.name, capacity }, async (session) => change(at(pod), set, session));
     },
 

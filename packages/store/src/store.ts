@@ -16,6 +16,7 @@ import { createAdmissionStore, ownerSchema, type AdmissionStore, type OwnerDocum
 import { createPodStore, type PodStore } from "./pods.ts";
 import { createRoom } from "./room.ts";
 import { createSessionStore, sessionSchema, type SessionDocument, type SessionStore } from "./sessions.ts";
+import { createTemplateStore, templateSchema, type TemplateDocument, type TemplateStore } from "./templates.ts";
 import { createTokenStore, tokenSchema, type TokenDocument, type TokenStore } from "./tokens.ts";
 
 /** How this code lays out its data. A database of a later version is not touched. */
@@ -46,6 +47,7 @@ export type Store = {
   input: InputStore;
   leases: LeaseStore;
   tokens: TokenStore;
+  templates: TemplateStore;
   webhooks: WebhookStore;
   sessions: SessionStore;
   /** Counts the unfinished jobs of all pods. Reads each of their records: not for every request. */
@@ -83,9 +85,12 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       input: connection.model<InputDocument>("Input", inputSchema),
       leases: connection.model<LeaseDocument>("Lease", leaseSchema),
       tokens: connection.model<TokenDocument>("Token", tokenSchema),
+      templates: connection.model<TemplateDocument>("Template", templateSchema),
       sessions: connection.model<SessionDocument>("Session", sessionSchema),
     };
-    await Promise.all([models.jobs, models.pods, models.output, models.input, models.sessions].map((model) => model.createIndexes()));
+    await Promise.all(
+      [models.jobs, models.pods, models.output, models.input, models.sessions, models.templates].map((model) => model.createIndexes()),
+    );
     await models.owners.createCollection();
     return {
       jobs: createJobStore(models.jobs, { retentionMs, maxBacklog }),
@@ -97,6 +102,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       input: createInputStore(models.input),
       leases: createLeaseStore(models.leases),
       tokens: createTokenStore(models.tokens),
+      templates: createTemplateStore(models.templates),
       webhooks: createWebhookStore(models.jobs, connection.db!.collection<SettingsDocument>("meta")),
       sessions: createSessionStore(models.sessions),
       backlog: async () => readBacklog(models.jobs),

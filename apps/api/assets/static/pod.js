@@ -41,6 +41,7 @@ const details = (pod) => html`
   ${facts([
     ["Access", pod.service.accessUrl === null ? null : accessLink(pod)],
     ["Image", html`<span class="image">${pod.image}</span>`],
+    ["Template", pod.template && `${pod.template.name}@${pod.template.version}`],
     ["Host", `${pod.host.name} (${pod.host.address})`],
     ["Memory", `${pod.resources.memoryRequests} to ${pod.resources.memory}`],
     ["Processors", `${pod.resources.cpuRequests} to ${pod.resources.cpu}`],

@@ -3,6 +3,7 @@ import { addressOf, collectPair, finish, wholeNumber, withOwner, withPodq, type 
 import { podLines } from "../output.ts";
 
 type Options = OwnerOptions & {
+  template?: string;
   image?: string;
   memory?: string;
   cpu?: string;
@@ -27,6 +28,7 @@ type Options = OwnerOptions & {
 /** `podq create`: makes an owner's pod, or brings it to run. */
 export function addCreate(program: Command, context: CliContext): void {
   withOwner(program.command("create").description("make an owner's pod, or bring it to run"))
+    .option("--template <name[@version]>", "what it is made from; what is given beside it wins")
     .option("--image <reference>", "image of the pod (default gitpod/workspace-full:latest)")
     .option("--memory <quantity>", "memory limit (default 200Mi)")
     .option("--cpu <quantity>", "cpu limit (default 200m)")
@@ -54,11 +56,12 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--json", "print JSON")
     .argument("[command...]", "main process of the pod, as an argv after --")
     .action(async (command: string[], options: Options) => {
-      const { memory, cpu, memoryRequests, cpuRequests, image, env, label, user, storage } = options;
+      const { memory, cpu, memoryRequests, cpuRequests, template, image, env, label, user, storage } = options;
       const { ttlMs, idleAfterMs, onIdle, ifChanged, timeoutMs, idempotencyKey, callbackUrl } = options;
       const resources = given({ memory, cpu, memoryRequests, cpuRequests });
       const labels = label;
       const request = given({
+        template,
         image,
         env,
         user,

@@ -19,7 +19,7 @@ export function addTokens(program: Command, { stdout, stderr, exit }: CliContext
     .description("make a token and print it, this once")
     .argument("<label>", "what it is for, to know it again")
     .addOption(
-      new Option("--scope <scope>", "read: look; run: also enqueue, cancel and signal; admin: also the dashboard")
+      new Option("--scope <scope>", "read: look; run: also enqueue, cancel and signal; admin: also templates and the dashboard")
         .choices(scopes)
         .default("run"),
     )

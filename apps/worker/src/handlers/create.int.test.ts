@@ -1,9 +1,13 @@
 import { podKey } from "@podq/jobs";
-import { KubeError, type PodObservation, type Pods } from "@podq/kube";
+import { KubeError, type PodObservation, type Pods, type PodSpec } from "@podq/kube";
+import type { JobDocument } from "@podq/store";
+import { Queue } from "bullmq";
+import { Redis } from "ioredis";
 import { describe, expect, it } from "vitest";
 import type { OwnerLimits } from "../limits.ts";
 import { openBench, type Bench } from "../testing.ts";
 import { createHandler } from "./create.ts";
+import { onTemplates } from "./template.ts";
 import type { Place } from "./place.ts";
 
 const place: Place = {
@@ -34,7 +38,7 @@ async function working(
   pods: Pods,
 ): Promise<(name: string, memory?: string) => Promise<string>> {
   const all = { pods: undefined, cpu: undefined, memory: undefined, ...limits };
-  await bench.work(createHandler(bench.store, pods, place, all));
+  await bench.work(onTemplates(bench.store, createHandler(bench.store, pods, place, all)));
   return async (name, memory = "100Mi") => {
     const job = await bench.podq.pod({ project: "p", name }).create({ resources: { memory } });
     return job.result({ timeoutMs: 20_000 }).then(
@@ -102,4 +106,32 @@ describe("a create", () => {
       reserved: there === "absent" ? null : { memory: "100Mi" },
     });
   });
+});
+
+it("a plain BullMQ job with a template is made from the version that was the newest when it was recorded; with none there is, it is refused", async () => {
+  await using bench = await openBench();
+  const specs: PodSpec[] = [];
+  const pods = { ...runs, create: async (_identity: unknown, spec: PodSpec) => (specs.push(spec), observed("running")) } as Pods;
+  await bench.store.templates.save("py", { image: "localhost/py:1", level: "baseline", env: { A: "1" } });
+  await working(bench, {}, pods);
+  const redis = new Redis(bench.redisUrl, { maxRetriesPerRequest: null });
+  const queue = new Queue("podq", { connection: redis, prefix: bench.prefix });
+  try {
+    const add = async (project: string, template: string): Promise<JobDocument> => {
+      const { id, timestamp } = await queue.add("create", { owner: { project }, params: { template, env: { B: "2" } } });
+      const found = async (): Promise<JobDocument | null> => bench.store.jobs.get(`${id}-${timestamp}`);
+      await expect.poll(async () => (await found())?.endedAt ?? null, { timeout: 20_000 }).not.toBeNull();
+      return (await found())!;
+    };
+    expect(await add("plain", "py")).toMatchObject({
+      state: "succeeded",
+      template: { name: "py", version: 1 },
+      params: { template: "py" },
+    });
+    expect(specs).toMatchObject([{ image: "localhost/py:1", level: "baseline", env: { A: "1", B: "2" }, user: 1000 }]);
+    expect(await add("none", "no-such")).toMatchObject({ state: "failed", error: { code: "not-found" } });
+  } finally {
+    await queue.close();
+    redis.disconnect();
+  }
 });

@@ -18,7 +18,7 @@ export function createHandler(store: Pick<Store, "pods" | "admissions">, pods: P
     const spec = specOf(job, place);
     const expiry = expiryOf(job);
     const next = (generation: number, found?: NewPod["identity"]): NewPod =>
-      newPod(job, place, generation, { image, resources, expiry }, found);
+      newPod(job, place, generation, { image, resources, expiry, template: job.template ?? null }, found);
 
     let record = await currentGeneration(admit, pods, job, pod, next, { ...control, capacity: place.capacity });
     for (;;) {
@@ -47,11 +47,12 @@ export function createHandler(store: Pick<Store, "pods" | "admissions">, pods: P
 }
 
 /** What a pod is made of, as it is there: of a create that failed, too, the record says what it has left. */
-function specPatch({ image, resources, differs, updated, deploymentUid }: PodObservation, { labels }: JobDocument): PodPatch {
+function specPatch({ image, resources, differs, updated, deploymentUid }: PodObservation, { labels, template }: JobDocument): PodPatch {
   return {
     ...(image === undefined ? {} : { image }),
     ...(resources === undefined ? {} : { resources }),
     ...(deploymentUid === undefined || differs.includes("labels") ? {} : { labels }),
+    ...(deploymentUid === undefined || differs.length > 0 ? {} : { template: template ?? null }),
     updated,
   };
 }

@@ -30,7 +30,7 @@ export function newPod(
   job: JobDocument,
   place: Place,
   generation: number,
-  spec: Pick<NewPod, "image" | "resources" | "expiry">,
+  spec: Pick<NewPod, "image" | "resources" | "expiry" | "template">,
   found?: NewPod["identity"],
 ): NewPod {
   const identity = found ?? podNames({ installation: place.installation, ...keyOf(job), generation });

@@ -1,10 +1,23 @@
-import type { Params } from "@podq/jobs";
+import type { CreateParams } from "@podq/jobs";
 import type { PodSpec } from "@podq/kube";
 import type { JobDocument } from "@podq/store";
 import type { Place } from "./place.ts";
 
 /** What a create asks for, as the cluster is to be told. */
 export function specOf({ params, labels }: Pick<JobDocument, "params" | "labels">, { journal }: Place): PodSpec {
-  const { image, resources, env, command, user, storage } = params as Params<"create">;
-  return { image, resources, env: env ?? {}, labels, user, storage, journal, ...(command === undefined ? {} : { command }) };
+  const { image, resources, env, command, user, storage, level, runtimeClass, nodeSelector, tolerations } = params as CreateParams;
+  return {
+    image,
+    resources,
+    env: env ?? {},
+    labels,
+    user,
+    storage,
+    journal,
+    ...(command === undefined ? {} : { command }),
+    ...(level === undefined ? {} : { level }),
+    ...(runtimeClass === undefined ? {} : { runtimeClass }),
+    ...(nodeSelector === undefined ? {} : { nodeSelector }),
+    ...(tolerations === undefined ? {} : { tolerations: tolerations as NonNullable<PodSpec["tolerations"]> }),
+  };
 }

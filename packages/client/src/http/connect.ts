@@ -10,6 +10,7 @@ import type { JobStatus } from "../status.ts";
 import { checked, pairsOf } from "./asked.ts";
 import { feed, httpJob, inputOf, isStream } from "./job.ts";
 import { httpDeleteOwner } from "./owner.ts";
+import { httpTemplates } from "./templates.ts";
 import { createTransport, type HttpOptions, type Transport } from "./transport.ts";
 
 const pageOf = <T extends z.ZodType>(item: T) => z.object({ items: z.array(item), next: z.string().nullable() });
@@ -25,6 +26,7 @@ export async function connectHttp(options: HttpOptions): Promise<Podq> {
     pod: (address) => httpPod(transport, address),
     deleteOwner: async (owner, options) => httpDeleteOwner(transport, owner, options),
     job: (id) => httpJob(transport, id),
+    templates: httpTemplates(transport),
     async *pods({ project, conversation, status, labels } = {}) {
       const label = pairsOf(labels ?? {});
       for (let cursor: string | null | undefined; cursor !== null;) {

@@ -23,7 +23,11 @@ export function admitNew(store: Store, resource: Resource, namespace: string, na
 export function admitPod(store: Store, pod: Pod): void {
   const { namespace = "", name } = pod.metadata;
   const refuse = (why: string): ApiError => forbidden(podResource(), name, why);
-  const why = overLimit(store, namespace, pod) ?? overQuota(store, namespace) ?? insecure(store, namespace, pod.spec)?.pods;
+  const why =
+    overLimit(store, namespace, pod) ??
+    overQuota(store, namespace) ??
+    unknownRuntime(store, pod.spec) ??
+    insecure(store, namespace, pod.spec)?.pods;
   if (why) throw refuse(why);
 }
 
@@ -42,6 +46,12 @@ function overQuota(store: Store, namespace: string): string | undefined {
       return `exceeded quota: ${quota.metadata.name}, requested: pods=1, used: pods=${used}, limited: pods=${Number(hard)}`;
   }
   return undefined;
+}
+
+function unknownRuntime(store: Store, { runtimeClassName }: PodSpec): string | undefined {
+  if (runtimeClassName === undefined || store.collections.get("node.k8s.io/runtimeclasses")?.get(undefined, runtimeClassName))
+    return undefined;
+  return `pod rejected: RuntimeClass "${runtimeClassName}" not found`;
 }
 
 function overLimit(store: Store, namespace: string, pod: Pod): string | undefined {

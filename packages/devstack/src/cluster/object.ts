@@ -94,6 +94,7 @@ export type PodSpec = {
   containers: Container[];
   volumes?: Volume[];
   nodeName?: string;
+  runtimeClassName?: string;
   nodeSelector?: Record<string, string>;
   restartPolicy?: string;
   terminationGracePeriodSeconds?: number;

@@ -47,6 +47,7 @@ export const RESOURCES: readonly Resource[] = [
   ...["Role", "RoleBinding"].map((kind) => resource("rbac.authorization.k8s.io", kind, `${kind.toLowerCase()}s`)),
   resource("networking.k8s.io", "Ingress", "ingresses", { shortNames: ["ing"], subresources: [status("Ingress")] }),
   resource("networking.k8s.io", "NetworkPolicy", "networkpolicies", { shortNames: ["netpol"] }),
+  resource("node.k8s.io", "RuntimeClass", "runtimeclasses", { namespaced: false }),
 ];
 
 /** The `apiVersion` of a resource's objects. */

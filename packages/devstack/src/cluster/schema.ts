@@ -230,6 +230,7 @@ const OTHERS: Record<string, Record<string, Schema>> = {
   ClusterRole: { rules: atomic, aggregationRule: atomic },
   ClusterRoleBinding: { subjects: atomic, roleRef: atomic },
   Role: { rules: atomic },
+  RuntimeClass: { handler: string, overhead: atomic, scheduling: atomic },
   RoleBinding: { subjects: atomic, roleRef: atomic },
   ServiceAccount: { automountServiceAccountToken: boolean, secrets: atomic, imagePullSecrets: atomic },
 };
