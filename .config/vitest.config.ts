@@ -3,7 +3,7 @@ import { defineConfig } from "vitest/config";
 import { ClosingLine } from "./vitest.reporter.ts";
 
 const root = join(import.meta.dirname, "..");
-const shared = { root, globals: false, testTimeout: 30_000, hookTimeout: 120_000 };
+const shared = { root, globals: false, testTimeout: 60_000, hookTimeout: 120_000 };
 
 // unit: no service. integration: real Redis, MongoDB, SSH. cluster: the suites that every cluster must pass, on the embedded
 // one, or with PODQ_TEST_CLUSTER=real on the one that K8S_SSH_* and PODQ_TEST_* of the environment describe. The last two wait

@@ -9,6 +9,7 @@ import { dumpJobs } from "./dump.ts";
 import { ChaosError } from "./errors.ts";
 import type { Field } from "./faults/field.ts";
 import { startFleet } from "./fleet.ts";
+import { startIdling } from "./idling.ts";
 import { inject, type Done } from "./inject.ts";
 import { commonKinds, makePlan, partKinds } from "./plan.ts";
 import { startProducers } from "./producers.ts";
@@ -17,7 +18,7 @@ import type { Scale } from "./scale.ts";
 import { openScene, prefix } from "./scene.ts";
 import { watch } from "./watch.ts";
 import { createCaller } from "./work/caller.ts";
-import type { Event } from "./work/told.ts";
+import { monotonicMs, type Event } from "./work/told.ts";
 
 /** What came of a run. `dir` has the logs of a run with violations. */
 export type Outcome = { done: Done[]; history: History; violations: Violation[]; dir: string };
@@ -68,6 +69,9 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     );
     undo.push(producers.end);
 
+    const idling = aim === undefined ? startIdling({ db: scene.db, projects, caller, roll: dice(seed, 2) }) : undefined;
+    undo.push(async () => idling?.stop());
+
     const field: Field = {
       scene,
       fleet,
@@ -79,7 +83,7 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     };
     const snapshot = async (left: string[] = []): Promise<History> => {
       const [told, marks] = [[...events], scene.collector.marks()];
-      return { events: told, marks, jobs: await dumpJobs(scene.db), left };
+      return { events: told, marks, epochMs: Date.now() - monotonicMs(), jobs: await dumpJobs(scene.db), left };
     };
     const enough = new AbortController();
     const watching = aim === undefined ? Promise.resolve([]) : watch(snapshot, fleet.isAlive, aim.shows, enough);
@@ -91,6 +95,7 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     const done = await inject(field, plan, pace, say, AbortSignal.any([stop, enough.signal]));
     if (stop.aborted) throw new ChaosError("not-set-up", "stopped before the end of the plan");
     say(`${done.length} faults are over, coming to rest`);
+    await idling?.stop();
     const resting = { scene, fleet, producers, caller, projects, snapshot, withinMs: without === undefined ? 60_000 : 15_000 };
     const left = enough.signal.aborted ? [] : await comeToRest(resting);
     enough.abort();

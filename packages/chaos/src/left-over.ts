@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import { queueName } from "@podq/queue";
+import type { PodDocument } from "@podq/store";
 import { Queue } from "bullmq";
 import { Redis } from "ioredis";
 import { kubectls } from "./faults/cluster.ts";
@@ -43,6 +44,15 @@ export async function turnsLeft({ db }: Scene): Promise<string[]> {
     .find({ state: { $nin: ["queued", "running"] }, turn: { $exists: true } })
     .toArray();
   return held.map(({ _id, state }) => `job ${String(_id)} is ${state} and holds a turn`);
+}
+
+/** Pods that have lived for as long as they may. */
+export async function overdueLeft({ db }: Scene): Promise<string[]> {
+  const overdue = await db
+    .collection<PodDocument>("pods")
+    .find({ "expiry.ttlAt": { $lte: new Date() }, "expiry.firedAt": null, status: { $nin: ["deleting", "deleted"] } })
+    .toArray();
+  return overdue.map(({ _id, expiry }) => `pod ${_id} should have been deleted at ${expiry?.ttlAt?.toISOString()}`);
 }
 
 /** Channels to the cluster that are still open on its host. */

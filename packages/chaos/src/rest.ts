@@ -1,6 +1,6 @@
 import type { History } from "./check/history.ts";
 import type { Fleet } from "./fleet.ts";
-import { channelsLeft, commandsLeft, namespacesLeft, queueLeft, turnsLeft, untilNone } from "./left-over.ts";
+import { channelsLeft, commandsLeft, namespacesLeft, overdueLeft, queueLeft, turnsLeft, untilNone } from "./left-over.ts";
 import type { Producers } from "./producers.ts";
 import type { Scene } from "./scene.ts";
 import type { Caller } from "./work/caller.ts";
@@ -31,6 +31,7 @@ export async function comeToRest(all: Resting): Promise<string[]> {
         .toArray()
     ).map(({ _id, state }) => `job ${String(_id)} is still ${state}`);
   left.push(...(await untilNone(over, withinMs)));
+  left.push(...(await untilNone(async () => overdueLeft(scene), withinMs)));
   const { jobs } = await snapshot();
   left.push(...(await untilNone(() => commandsLeft(new Set(jobs.flatMap(({ token }) => token ?? []))), 5_000)));
   if (left.length > 0) return left;

@@ -20,6 +20,9 @@ function job(id: string, seq: number, change: Partial<JobRecord> = {}): JobRecor
     run: 1,
     attempts: [{ n: 1, worker: "w-1-a", startedAtMs: seq * 1000, endedAtMs: seq * 1000 + 500, why: "done" }],
     cancelAsked: false,
+    expiry: null,
+    key: null,
+    clears: false,
     exitCode: 3,
     error: null,
     hasTurn: false,
@@ -59,6 +62,7 @@ const right: History = {
   events: [...events("a", 10), ...events("b", 20)],
   jobs: [job("a", 1), job("b", 2)],
   marks: [...marks("a", 1, 1.5), ...marks("b", 2, 2.5)],
+  epochMs: 0,
   left: [],
 };
 
@@ -181,7 +185,7 @@ describe("the checker", () => {
       check({
         ...right,
         marks: marks("a", 1, 1.5),
-        jobs: [...cancelled, gone],
+        jobs: [...cancelled, { ...gone, clears }],
         events: [
           ...quiet,
           { event: "called", ref: "d", pod, asked: { kind: "delete", clears }, key: null, atMs: 30 },

@@ -15,6 +15,11 @@ export type JobRecord = {
   run: number;
   attempts: { n: number; worker: string; startedAtMs: number; endedAtMs: number | null; why: string | null }[];
   cancelAsked: boolean;
+  /** A job by which a pod's time ends, and `key` its deadline; null: one that somebody asked for. */
+  expiry: "ttl" | "idle" | null;
+  key: string | null;
+  /** A delete that cancels what is before it. */
+  clears: boolean;
   exitCode: number | null;
   error: { code: string; message: string } | null;
   hasTurn: boolean;
@@ -31,6 +36,8 @@ export type History = {
   events: readonly Event[];
   jobs: readonly JobRecord[];
   marks: readonly Mark[];
+  /** What to add to an event's time to get MongoDB's. */
+  epochMs: number;
   /** What was left when all was over, a sentence each. */
   left: readonly string[];
 };

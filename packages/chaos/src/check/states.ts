@@ -1,6 +1,5 @@
 // The lives of jobs: that each comes to an end, for a reason that there is, by moves that there are.
 import { isTerminal, jobStates, mayJobMove, type JobState } from "@podq/jobs";
-import type { Asked } from "../work/told.ts";
 import { callsOf, groupBy, type History, type JobRecord, type Violation } from "./history.ts";
 
 /** Accepted jobs that are not on record, and different jobs for one idempotency key. */
@@ -86,7 +85,7 @@ export function causes({ events, jobs }: History): Violation[] {
   const asked = new Map(callsOf(events).flatMap((call) => (call.jobId === null ? [] : [[call.jobId, call.asked] as const])));
   const cancelled = new Set(events.flatMap((event) => (event.event === "cancel-asked" ? [event.jobId] : [])));
   return [...groupBy(jobs, ({ podKey }) => podKey).values()].flatMap((ofPod) => {
-    const clearedUpTo = Math.max(...ofPod.filter(({ id }) => isClearing(asked.get(id))).map(({ seq }) => seq));
+    const clearing = ofPod.filter(({ clears }) => clears);
     const lifecycle = ofPod.filter(({ kind }) => kind !== "exec");
     const isOnTheWay = (atMs: number): boolean =>
       lifecycle.some(({ startedAtMs, endedAtMs }) => startedAtMs !== null && startedAtMs < atMs && atMs < (endedAtMs ?? Infinity));
@@ -100,7 +99,8 @@ export function causes({ events, jobs }: History): Violation[] {
         const request = asked.get(job.id);
         if (job.state === "succeeded" && !(request?.kind === "exec" && request.ends === "by-time-out")) return [];
         if (!isTerminal(job.state)) return [];
-        if (job.state === "cancelled" && (cancelled.has(job.id) || job.seq < clearedUpTo)) return [];
+        if (job.state === "cancelled" && (cancelled.has(job.id) || clearing.some(({ seq }) => job.seq < seq))) return [];
+        if (job.state === "cancelled" && job.expiry !== null) return [];
         if (job.error?.code === "timed-out" && request?.kind === "exec" && request.ends === "by-time-out") return [];
         if (job.error?.code === "pod-not-running" && (job.kind === "exec" ? before !== "there" : notToBeFound.has(before))) return [];
         const message = `it is ${job.state}: ${job.error?.code ?? ""} ${job.error?.message ?? ""}; before it the pod was ${before}`;
@@ -124,9 +124,6 @@ const leaves: Record<JobRecord["kind"], PodIs> = {
 function podAfter(job: JobRecord, before: PodIs): PodIs {
   if (job.state === "succeeded") return leaves[job.kind];
   if (job.error?.code === "pod-not-running") return before;
+  if (job.expiry !== null && job.state === "cancelled" && !job.cancelAsked) return before; // its time was not over after all
   return job.kind === "exec" && before !== "stopped" ? before : "unknown";
-}
-
-function isClearing(asked: Asked | undefined): boolean {
-  return asked?.kind === "delete" && asked.clears;
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { JobError, PodqError, type CreateOptions, type Job, type Pod, type Podq } from "@podq/client";
+import { JobError, PodqError, type CreateOptions, type Job, type Pod, type Podq, type PodRecord } from "@podq/client";
 import type { Dice } from "../dice.ts";
 import { shellText, type MarksTo, type Work } from "./command.ts";
 import { monotonicMs, type Asked, type Event, type ToldResult } from "./told.ts";
@@ -20,6 +20,8 @@ export type CallerMeans = {
 export type Caller = {
   /** Enqueues, and follows the job to its end in the background. Null if it was refused. */
   ask: (project: string, asked: Asked, options?: { key?: string; follow?: boolean; cancelAfterMs?: number }) => Promise<Followed | null>;
+  /** Reports that a pod is in use, and gives it so long to live if that is given. False: there is no such pod. */
+  extend: (project: string, ttlMs?: number) => Promise<boolean>;
 };
 
 /** An accepted job; `done` resolves when its end was told. */
@@ -35,7 +37,8 @@ export function createCaller(means: CallerMeans): Caller {
 
   const submit = async (pod: Pod, asked: Asked, key: string | undefined): Promise<Job> => {
     const options = { ...(key !== undefined && { idempotencyKey: key }) };
-    if (asked.kind === "create") return pod.create({ ...create, storage: "64Mi", ...options });
+    if (asked.kind === "create")
+      return pod.create({ ...create, storage: "64Mi", ...(asked.ttlMs !== undefined && { ttlMs: asked.ttlMs }), ...options });
     if (asked.kind === "delete") return pod.delete({ cancelPending: asked.clears, ...options });
     if (asked.kind !== "exec") return pod[asked.kind](options);
     const { work, parallel, retryable, ends, starts } = asked;
@@ -82,6 +85,23 @@ export function createCaller(means: CallerMeans): Caller {
       const done = follow(job, ref, live && asked.kind === "exec");
       if (cancelAfterMs !== undefined) void cancelLater(job, cancelAfterMs, tell);
       return { jobId: job.id, done };
+    },
+    async extend(project, ttlMs) {
+      // Again until it is answered: of the one answered last is known that it counts.
+      const ask = async (): Promise<PodRecord | null> =>
+        podq
+          .pod({ project })
+          .extend(ttlMs === undefined ? {} : { ttlMs })
+          .catch((error: unknown) => {
+            if (error instanceof PodqError && error.code === "not-found") return null;
+            throw error;
+          });
+      const record = await untilTold(ask, stop);
+      if (record?.expiry == null) return false;
+      const { generation, expiry } = record;
+      const [usedAtMs, ttlAtMs] = [expiry.usedAt.getTime(), expiry.ttlAt?.getTime() ?? null];
+      tell({ event: "extended", pod: `project/${project}/default`, generation, usedAtMs, ttlAtMs });
+      return true;
     },
   };
 }

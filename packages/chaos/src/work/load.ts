@@ -17,7 +17,7 @@ export async function load(caller: Caller, roll: Dice, name: string, plan: LoadP
   const chain = async (): Promise<void> => {
     while (!stop.aborted) {
       const project = oneOf(roll, plan.projects);
-      await (plan.mix === "renewals" ? renewal(caller, roll, project, next) : step(caller, roll, project, next));
+      await (plan.mix === "renewals" ? renewal(caller, roll, project, next) : step(caller, roll, project, next, stop));
       await delay(roll(plan.pauseMs), undefined, { signal: stop }).catch(() => undefined);
     }
   };
@@ -25,9 +25,10 @@ export async function load(caller: Caller, roll: Dice, name: string, plan: LoadP
 }
 
 // One thing that a service may do: what share each has is in the numbers, out of 100.
-async function step(caller: Caller, roll: Dice, project: string, next: () => string): Promise<void> {
+async function step(caller: Caller, roll: Dice, project: string, next: () => string, stop: AbortSignal): Promise<void> {
   const exec = execOf(roll, next);
   const dice = roll(100);
+  if (dice < 2) return deadline(caller, roll, project, next, stop);
   if (dice < 40) return ended([caller.ask(project, exec(roll(4) === 0 ? "long" : "short"), { follow: roll(3) === 0 })]);
   if (dice < 50) {
     const line = [];
@@ -56,6 +57,23 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
 async function renewal(caller: Caller, roll: Dice, project: string, next: () => string, clears = false): Promise<void> {
   const gone = await caller.ask(project, { kind: "delete", clears });
   return ended([Promise.resolve(gone), caller.ask(project, { kind: "create" }), caller.ask(project, execOf(roll, next)("short"))]);
+}
+
+// A pod is given little time to live, which may be made longer before it is over; when it is over it is made anew.
+async function deadline(caller: Caller, roll: Dice, project: string, next: () => string, stop: AbortSignal): Promise<void> {
+  const wait = async (ms: number): Promise<void> => delay(ms, undefined, { signal: stop }).catch(() => undefined);
+  const ttlMs = 500 + roll(3_000);
+  if (!(await caller.extend(project, ttlMs))) {
+    const born = { kind: "create", ttlMs: 5_000 + ttlMs } as const; // should it be a new one
+    return ended([caller.ask(project, born), caller.ask(project, execOf(roll, next)("short"))]);
+  }
+  const line = ended([caller.ask(project, execOf(roll, next)("long"))]);
+  await wait(ttlMs / 2);
+  const moreMs = roll(2) === 0 ? 3_000 : 0;
+  if (moreMs > 0) await caller.extend(project, ttlMs + moreMs);
+  await wait(ttlMs + moreMs + 1_000);
+  await line;
+  return ended([caller.ask(project, { kind: "create" }), caller.ask(project, execOf(roll, next)("short"))]);
 }
 
 type ExecChange = { parallel?: boolean; retryable?: boolean; starts?: boolean; ends?: "by-time-out" };
