@@ -41,7 +41,7 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     const events: Event[] = [];
     const tell = (event: Event): void => void events.push(event);
     const projects = Array.from({ length: scale.pods }, (_, n) => `w${n}`);
-    const create = { image: scene.cluster.image, resources };
+    const create = { image: scene.cluster.image, image2: scene.cluster.image2, resources };
     const common = { redisUrl: scene.redis.url, mongodbUri: scene.mongo.uri, prefix };
     const podq = await connect(common);
     undo.push(podq.close);

@@ -1,4 +1,5 @@
-import type { JobDocument } from "@podq/store";
+import type { Params } from "@podq/jobs";
+import type { JobDocument, PodRecord } from "@podq/store";
 import type { Db } from "mongodb";
 import type { JobRecord } from "./check/history.ts";
 
@@ -32,6 +33,9 @@ export async function dumpJobs(db: Db): Promise<JobRecord[]> {
     cancelAsked: job.cancel !== null,
     expiry: "ifOverdue" in job.params && job.params.ifOverdue ? "ttl" : "ifIdle" in job.params && job.params.ifIdle ? "idle" : null,
     key: job.idempotencyKey,
+    givesTtl: "ttlMs" in job.params && job.params.ttlMs !== undefined,
+    askedImage: job.kind === "create" ? (job.params as Params<"create">).image : null,
+    made: madeOf(job.result),
     clears: "cancelPending" in job.params && job.params.cancelPending === true,
     exitCode: (job.result as { exitCode?: number | null } | null)?.exitCode ?? null,
     error: job.error,
@@ -42,4 +46,9 @@ export async function dumpJobs(db: Db): Promise<JobRecord[]> {
     stdout: output.get(`${job._id} ${job.run} stdout`) ?? "",
     stderr: output.get(`${job._id} ${job.run} stderr`) ?? "",
   }));
+}
+
+function madeOf(result: unknown): JobRecord["made"] {
+  const { generation, image } = (result ?? {}) as Partial<PodRecord>;
+  return generation === undefined || image === undefined ? null : { generation, image };
 }

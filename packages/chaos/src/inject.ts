@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { cutSsh, killKubectl, restartApiServer, restartPart, slowSsh, stallSsh } from "./faults/cluster.ts";
 import type { Field, Inject } from "./faults/field.ts";
+import { deleteNamespace, deletePod } from "./faults/pods.ts";
 import { halfEnqueue, killProducer, lateInsert } from "./faults/producers.ts";
 import { flushRedis, killRedisClients, promoteAll, restartMongo, restartRedis, stepDownMongo } from "./faults/services.ts";
 import { dieAtPoint, freezeAtPoint, killWorker, pauseWorker, restartWorker } from "./faults/workers.ts";
@@ -29,6 +30,8 @@ const injections: Record<FaultKind, Inject> = {
   "ssh-delay": slowSsh,
   "kubectl-kill": killKubectl,
   "apiserver-restart": restartApiServer,
+  "namespace-delete": deleteNamespace,
+  "pod-delete": deletePod,
   "kubelet-restart": restartPart("kubelet"),
   "containerd-restart": restartPart("containerd"),
   "sshd-restart": restartPart("sshd"),
@@ -48,6 +51,8 @@ const groups: Partial<Record<FaultKind, string>> = {
   "ssh-stall": "ssh",
   "ssh-delay": "ssh",
   "apiserver-restart": "part",
+  "namespace-delete": "part",
+  "pod-delete": "part",
   "kubelet-restart": "part",
   "containerd-restart": "part",
   "sshd-restart": "part",

@@ -21,6 +21,8 @@ export const commonKinds = [
   "ssh-delay", // every piece comes late
   "kubectl-kill", // SIGKILL of every kubectl on the host
   "apiserver-restart",
+  "namespace-delete", // of a pod that runs, past podq
+  "pod-delete", // past podq; the cluster makes another
 ] as const;
 
 /** What only a cluster with parts of its own can have. */

@@ -2,11 +2,12 @@ import { recorded, starts, told } from "./effects.ts";
 import { expiries } from "./expiry.ts";
 import type { History, Violation } from "./history.ts";
 import { overlaps, turnedRound } from "./line.ts";
+import { specs } from "./spec.ts";
 import { causes, kept, moves, unfinished } from "./states.ts";
 
 /** What must hold at any time, of a history that goes on. */
 export function checkSoFar(history: History): Violation[] {
-  return [overlaps, turnedRound, starts, kept, told, moves, causes, expiries].flatMap((rule) => rule(history));
+  return [overlaps, turnedRound, starts, kept, told, moves, causes, expiries, specs].flatMap((rule) => rule(history));
 }
 
 /** All that podq promises, of a history that is over. */

@@ -43,6 +43,12 @@ it.each<[what: string, jobs: JobRecord[], events: Event[], wrong: RegExp | null]
     [extended(1, late + 5_000), extended(2, deadlineMs)],
     null,
   ],
+  [
+    "a delete of a pod that was extended, and created with a deadline since",
+    [job("c", 3, 4, { kind: "create", givesTtl: true }), ofTtl("d", late)],
+    [extended(2, late + 5_000)],
+    null,
+  ],
   ["a delete of a pod whose life before was extended", [ofTtl("d", late)], [extended(1, late + 5_000, 2)], null],
   ["a delete that was not due any more", [ofTtl("d", deadlineMs - 50, { state: "cancelled" })], [], null],
   ["two deletes for one life", [ofTtl("d", late), ofTtl("e", late + 900)], [], /deleted 2 times/],

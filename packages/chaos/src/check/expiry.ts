@@ -11,7 +11,10 @@ const roundingMs = 5;
 export function expiries(history: History): Violation[] {
   return [...groupBy(history.jobs, ({ podKey }) => podKey).values()].flatMap((ofPod) => {
     const ended = ofPod.filter(({ expiry, state }) => expiry !== null && state === "succeeded");
-    return [...ended.flatMap((job) => (job.expiry === "ttl" ? tooEarly(job, history) : notIdle(job, ofPod, history))), ...twice(ended)];
+    return [
+      ...ended.flatMap((job) => (job.expiry === "ttl" ? tooEarly(job, ofPod, history) : notIdle(job, ofPod, history))),
+      ...twice(ended),
+    ];
   });
 }
 
@@ -33,13 +36,15 @@ function reports({ events }: History, { podKey, attempts }: JobRecord): Extended
   return events.filter((event) => event.event === "extended").filter(({ pod, usedAtMs }) => pod === podKey && usedAtMs < before);
 }
 
-function tooEarly(job: JobRecord, history: History): Violation[] {
+function tooEarly(job: JobRecord, ofPod: readonly JobRecord[], history: History): Violation[] {
   const { generation, atMs } = deadlineOf(job);
   const found = (message: string): Violation[] => [{ rule: "expiry", jobs: [job.id], message }];
   if (begunAtMs(job) < atMs) return found(`it deleted the pod ${atMs - begunAtMs(job)} ms before the pod's time was over`);
   const last = reports(history, job)
     .filter((one) => one.generation === generation)
     .reduce<Extended | null>((a, b) => (a !== null && a.usedAtMs > b.usedAtMs ? a : b), null);
+  // A create may have said otherwise since.
+  if (ofPod.some(({ givesTtl, endedAtMs }) => givesTtl && (endedAtMs ?? Infinity) > (last?.usedAtMs ?? 0))) return [];
   const more = (last?.ttlAtMs ?? 0) - (job.endedAtMs ?? 0);
   return more > 0 ? found(`it deleted a pod whose owner had been told that it may live for ${more} ms more`) : [];
 }

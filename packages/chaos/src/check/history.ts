@@ -18,6 +18,12 @@ export type JobRecord = {
   /** A job by which a pod's time ends, and `key` its deadline; null: one that somebody asked for. */
   expiry: "ttl" | "idle" | null;
   key: string | null;
+  /** A create that says when the pod's time is over. */
+  givesTtl: boolean;
+  /** The image that a create asked for. */
+  askedImage: string | null;
+  /** The pod's generation and image as its end told them. */
+  made: { generation: number; image: string } | null;
   /** A delete that cancels what is before it. */
   clears: boolean;
   exitCode: number | null;

@@ -89,24 +89,37 @@ export function causes({ events, jobs }: History): Violation[] {
     const lifecycle = ofPod.filter(({ kind }) => kind !== "exec");
     const isOnTheWay = (atMs: number): boolean =>
       lifecycle.some(({ startedAtMs, endedAtMs }) => startedAtMs !== null && startedAtMs < atMs && atMs < (endedAtMs ?? Infinity));
+    const harms = events.filter((event) => event.event === "harmed").filter((one) => one.pod === ofPod[0]?.podKey);
     let pod: PodIs = "not there";
     // As they ended, and not as they stand in line: two that were enqueued at once may run in either order.
     return ofPod
       .toSorted((a, b) => (a.endedAtMs ?? Infinity) - (b.endedAtMs ?? Infinity))
       .flatMap((job) => {
-        const before = job.endedAtMs !== null && isOnTheWay(job.endedAtMs) ? "unknown" : pod;
+        const harmed = harms.some((harm) => isUnder(harm, job, ofPod));
+        const before = harmed || (job.endedAtMs !== null && isOnTheWay(job.endedAtMs)) ? "unknown" : pod;
         if (isTerminal(job.state)) pod = podAfter(job, before);
         const request = asked.get(job.id);
         if (job.state === "succeeded" && !(request?.kind === "exec" && request.ends === "by-time-out")) return [];
         if (!isTerminal(job.state)) return [];
         if (job.state === "cancelled" && (cancelled.has(job.id) || clearing.some(({ seq }) => job.seq < seq))) return [];
         if (job.state === "cancelled" && job.expiry !== null) return [];
+        if (job.error?.code === "conflict" && request?.kind === "create" && request.ifChanged === "reject") return [];
+        if (job.kind === "exec" && job.state === "lost" && harmed) return [];
         if (job.error?.code === "timed-out" && request?.kind === "exec" && request.ends === "by-time-out") return [];
         if (job.error?.code === "pod-not-running" && (job.kind === "exec" ? before !== "there" : notToBeFound.has(before))) return [];
         const message = `it is ${job.state}: ${job.error?.code ?? ""} ${job.error?.message ?? ""}; before it the pod was ${before}`;
         return [{ rule: "cause", jobs: [job.id], message }];
       });
   });
+}
+
+// Until a job that began after the harm has shown that the pod is there again.
+function isUnder(harm: { fromMs: number; toMs: number }, job: JobRecord, ofPod: readonly JobRecord[]): boolean {
+  const beganAtMs = job.startedAtMs ?? job.endedAtMs ?? 0;
+  const isShown = ofPod.some(
+    ({ state, startedAtMs, endedAtMs }) => state === "succeeded" && (startedAtMs ?? 0) > harm.toMs && (endedAtMs ?? Infinity) <= beganAtMs,
+  );
+  return (job.endedAtMs ?? Infinity) >= harm.fromMs && !isShown;
 }
 
 type PodIs = "there" | "stopped" | "not there" | "unknown";
@@ -124,6 +137,7 @@ const leaves: Record<JobRecord["kind"], PodIs> = {
 function podAfter(job: JobRecord, before: PodIs): PodIs {
   if (job.state === "succeeded") return leaves[job.kind];
   if (job.error?.code === "pod-not-running") return before;
+  if (job.kind === "create" && job.error?.code === "conflict") return before;
   if (job.expiry !== null && job.state === "cancelled" && !job.cancelAsked) return before; // its time was not over after all
   return job.kind === "exec" && before !== "stopped" ? before : "unknown";
 }

@@ -4,13 +4,16 @@ import type { Dice } from "../dice.ts";
 import { shellText, type MarksTo, type Work } from "./command.ts";
 import { monotonicMs, type Asked, type Event, type ToldResult } from "./told.ts";
 
-/** What callers work with. `image` and `resources` are those of the pods. */
+/** What pods are made of: two images, and the resources of each. */
+export type PodsOf = Required<Pick<CreateOptions, "image" | "resources">> & { image2: string };
+
+/** What callers work with. */
 export type CallerMeans = {
   name: string;
   podq: Podq;
   roll: Dice;
   marks: MarksTo;
-  create: Pick<CreateOptions, "image" | "resources">;
+  create: PodsOf;
   tell: (event: Event) => void;
   /** Ends the following of jobs. */
   stop: AbortSignal;
@@ -32,13 +35,16 @@ const patienceMs = 500;
 
 /** Makes a caller. */
 export function createCaller(means: CallerMeans): Caller {
-  const { name, podq, marks, create, tell, stop } = means;
+  const { name, podq, marks, tell, stop } = means;
+  const { image, image2, resources } = means.create;
   let serial = 0;
 
   const submit = async (pod: Pod, asked: Asked, key: string | undefined): Promise<Job> => {
     const options = { ...(key !== undefined && { idempotencyKey: key }) };
-    if (asked.kind === "create")
-      return pod.create({ ...create, storage: "64Mi", ...(asked.ttlMs !== undefined && { ttlMs: asked.ttlMs }), ...options });
+    if (asked.kind === "create") {
+      const { kind: _, otherImage, ...params } = asked;
+      return pod.create({ image: otherImage ? image2 : image, resources, storage: "64Mi", ...params, ...options });
+    }
     if (asked.kind === "delete") return pod.delete({ cancelPending: asked.clears, ...options });
     if (asked.kind !== "exec") return pod[asked.kind](options);
     const { work, parallel, retryable, ends, starts } = asked;

@@ -44,7 +44,10 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
     const [asked, key] = [exec("short"), next()];
     return ended([caller.ask(project, asked, { key }), caller.ask(project, asked, { key })]);
   }
-  if (dice < 90) return ended([caller.ask(project, { kind: "create" })]);
+  if (dice < 90) {
+    const ifChanged = oneOf(roll, ["ignore", "update", "reject"] as const);
+    return ended([caller.ask(project, { kind: "create", otherImage: roll(2) === 0, ifChanged })]);
+  }
   if (dice < 91) return ended([caller.ask(project, { kind: "restart" })]);
   if (dice < 93) {
     const stopped = await caller.ask(project, { kind: "stop" });

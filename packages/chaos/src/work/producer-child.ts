@@ -1,9 +1,9 @@
 // A producer in a process of its own, that keeps account of what it asked and was told by telling the run at once.
 import { setTimeout as delay } from "node:timers/promises";
-import { connect, type CreateOptions, type Podq } from "@podq/client";
+import { connect, type Podq } from "@podq/client";
 import { report, settingsOf } from "../child.ts";
 import { dice } from "../dice.ts";
-import { createCaller } from "./caller.ts";
+import { createCaller, type PodsOf } from "./caller.ts";
 import type { MarksTo } from "./command.ts";
 import { load, type LoadPlan } from "./load.ts";
 
@@ -15,7 +15,7 @@ export type ProducerSettings = {
   mongodbUri: string;
   prefix: string;
   marks: MarksTo;
-  create: Pick<CreateOptions, "image" | "resources">;
+  create: PodsOf;
   plan: LoadPlan;
 };
 

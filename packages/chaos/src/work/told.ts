@@ -3,7 +3,7 @@ import type { Work } from "./command.ts";
 /** What was asked for. `clears`: a delete that cancels what is before it. `ends`: how an exec ends if nobody cancels it. `starts`: it starts a pod that is stopped. */
 export type Asked =
   | { kind: "stop" | "start" | "restart" }
-  | { kind: "create"; ttlMs?: number }
+  | { kind: "create"; ttlMs?: number; otherImage?: boolean; ifChanged?: "ignore" | "update" | "reject" }
   | { kind: "delete"; clears: boolean }
   | { kind: "exec"; work: Work; parallel: boolean; retryable: boolean; starts?: boolean; ends: "itself" | "by-time-out" };
 
@@ -14,6 +14,8 @@ export type Event =
   /** `jobId`: of one that may have been accepted nevertheless. */
   | { event: "refused"; ref: string; code: string; jobId: string | null; atMs: number }
   | { event: "cancel-asked"; jobId: string; atMs: number }
+  /** What a pod consists of was deleted past podq, by this time; MongoDB's. */
+  | { event: "harmed"; pod: string; fromMs: number; toMs: number }
   /** The answer to a report that a pod is in use; both times, and the pod's deadline, are MongoDB's. */
   | { event: "extended"; pod: string; generation: number; usedAtMs: number; ttlAtMs: number | null }
   | { event: "state"; jobId: string; listener: string; state: string; version: number; atMs: number }
