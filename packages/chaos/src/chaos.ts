@@ -17,7 +17,7 @@ import { comeToRest } from "./rest.ts";
 import type { Scale } from "./scale.ts";
 import { openScene, prefix } from "./scene.ts";
 import { watch } from "./watch.ts";
-import { createCaller } from "./work/caller.ts";
+import { createCaller, saveTemplates } from "./work/caller.ts";
 import { monotonicMs, type Event } from "./work/told.ts";
 
 /** What came of a run. `dir` has the logs of a run with violations. */
@@ -45,6 +45,7 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     const common = { redisUrl: scene.redis.url, mongodbUri: scene.mongo.uri, prefix };
     const podq = await connect(common);
     undo.push(podq.close);
+    await saveTemplates(podq, create);
     const closing = new AbortController();
     undo.push(async () => closing.abort());
     const caller = createCaller({

@@ -34,7 +34,8 @@ export async function dumpJobs(db: Db): Promise<JobRecord[]> {
     expiry: "ifOverdue" in job.params && job.params.ifOverdue ? "ttl" : "ifIdle" in job.params && job.params.ifIdle ? "idle" : null,
     key: job.idempotencyKey,
     givesTtl: "ttlMs" in job.params && job.params.ttlMs !== undefined,
-    askedImage: job.kind === "create" ? (job.params as Params<"create">).image : null,
+    askedImage: job.kind === "create" && !job.template ? (job.params as Params<"create">).image : null,
+    askedTemplate: templateText(job.template),
     made: madeOf(job.result),
     clears: "cancelPending" in job.params && job.params.cancelPending === true,
     exitCode: (job.result as { exitCode?: number | null } | null)?.exitCode ?? null,
@@ -49,6 +50,11 @@ export async function dumpJobs(db: Db): Promise<JobRecord[]> {
 }
 
 function madeOf(result: unknown): JobRecord["made"] {
-  const { generation, image } = (result ?? {}) as Partial<PodRecord>;
-  return generation === undefined || image === undefined ? null : { generation, image };
+  const { generation, image, template, differs } = (result ?? {}) as Partial<PodRecord>;
+  if (generation === undefined || image === undefined) return null;
+  return { generation, image, template: templateText(template), differs: differs?.length ?? 0 };
+}
+
+function templateText(version: { name: string; version: number } | null | undefined): string | null {
+  return version ? `${version.name}@${version.version}` : null;
 }

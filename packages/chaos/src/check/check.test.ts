@@ -24,6 +24,7 @@ function job(id: string, seq: number, change: Partial<JobRecord> = {}): JobRecor
     key: null,
     givesTtl: false,
     askedImage: null,
+    askedTemplate: null,
     made: null,
     clears: false,
     exitCode: 3,

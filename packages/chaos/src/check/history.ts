@@ -20,10 +20,11 @@ export type JobRecord = {
   key: string | null;
   /** A create that says when the pod's time is over. */
   givesTtl: boolean;
-  /** The image that a create asked for. */
+  /** The image that a create asked for, and the template, `name@version`. */
   askedImage: string | null;
-  /** The pod's generation and image as its end told them. */
-  made: { generation: number; image: string } | null;
+  askedTemplate: string | null;
+  /** The pod's generation, image and template as its end told them, and how much of it is other than was asked. */
+  made: { generation: number; image: string; template: string | null; differs: number } | null;
   /** A delete that cancels what is before it. */
   clears: boolean;
   exitCode: number | null;

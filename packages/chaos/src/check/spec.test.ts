@@ -3,12 +3,21 @@ import type { Asked, Event } from "../work/told.ts";
 import type { JobRecord } from "./history.ts";
 import { specs } from "./spec.ts";
 
-type Create = { asks: string; ifChanged?: "ignore" | "update" | "reject"; has?: string; generation?: number };
+type Create = { asks: string; of?: string; from?: string; ifChanged?: "ignore" | "update" | "reject"; has?: string; generation?: number };
 
-function jobOf({ asks, has, generation = 1 }: Create, n: number): JobRecord {
-  const made = has === undefined ? null : { generation, image: has };
+function jobOf({ asks, has, of, from, generation = 1 }: Create, n: number): JobRecord {
+  const made = has === undefined ? null : { generation, image: has, template: of ?? null, differs: has === asks ? 0 : 1 };
   const end = has === undefined ? { state: "failed", error: { code: "conflict", message: "" } } : { state: "succeeded", error: null };
-  return { id: `j${n}`, kind: "create", podKey: "p", endedAtMs: n, askedImage: asks, made, ...end } as JobRecord;
+  return {
+    id: `j${n}`,
+    kind: "create",
+    podKey: "p",
+    endedAtMs: n,
+    askedImage: asks,
+    askedTemplate: from ?? null,
+    made,
+    ...end,
+  } as JobRecord;
 }
 
 function eventsOf({ ifChanged }: Create, n: number): Event[] {
@@ -77,6 +86,8 @@ it.each<[what: string, creates: Create[], wrong: RegExp]>([
     ],
     /asked for b \(reject\)/,
   ],
+  ["one that is of its template", [{ asks: "a", from: "t@1", has: "a", of: "t@1" }], /^$/],
+  ["one that is of another template", [{ asks: "a", from: "t@2", has: "a", of: "t@1" }], /template t@2, succeeded/],
   [
     "a new one that is not what was asked",
     [

@@ -2,7 +2,7 @@
 import { callsOf, groupBy, type History, type JobRecord, type Violation } from "./history.ts";
 
 /** What is known of a pod after a job. */
-type Known = { generation: number; image: string };
+type Known = Pick<NonNullable<JobRecord["made"]>, "generation" | "image">;
 
 /** Creates whose pod is not what they asked for, by `ifChanged`, or that were refused though nothing was changed. */
 export function specs({ events, jobs }: History): Violation[] {
@@ -21,7 +21,7 @@ export function specs({ events, jobs }: History): Violation[] {
         known = after(job, before);
         const request = asked.get(job.id);
         if (job.kind !== "create" || request?.kind !== "create") return [];
-        const wrong = judged(job, request.ifChanged ?? "ignore", job.askedImage!, before);
+        const wrong = judged(job, request.ifChanged ?? "ignore", before) ?? misnamed(job);
         return wrong === null ? [] : [{ rule: "spec", jobs: [job.id], message: wrong }];
       });
   });
@@ -34,15 +34,21 @@ function after({ kind, state, made, error }: JobRecord, before: Known | null): K
 }
 
 function judged(
-  { state, made, error }: JobRecord,
+  { state, made, error, askedImage: image }: JobRecord,
   ifChanged: "ignore" | "update" | "reject",
-  image: string,
   before: Known | null,
 ): string | null {
+  if (image === null) return null; // its template says which
   if (state === "failed" && error?.code === "conflict")
     return before === null || before.image !== image ? null : `it was refused, and the pod had the image that it asked for: ${image}`;
   if (state !== "succeeded" || made === null || made.image === image) return null;
   if (ifChanged !== "ignore") return `it asked for ${image} (${ifChanged}), succeeded, and the pod has ${made.image}`;
   if (before === null || (before.generation === made.generation && before.image === made.image)) return null;
   return `it found ${before.image} of generation ${before.generation}, asked for ${image}, and the pod has ${made.image} of generation ${made.generation}`;
+}
+
+// A pod that is all that a create asked for was made from that create's template.
+function misnamed({ state, made, askedTemplate }: JobRecord): string | null {
+  if (state !== "succeeded" || made === null || made.differs > 0 || made.template === askedTemplate) return null;
+  return `it asked for template ${askedTemplate ?? "none"}, succeeded, and the pod is said to be of ${made.template ?? "none"}`;
 }

@@ -19,6 +19,18 @@ export type CallerMeans = {
   stop: AbortSignal;
 };
 
+// What a caller's creates may be made from.
+function templateName(otherImage: boolean): string {
+  return otherImage ? "other" : "first";
+}
+
+/** Saves the templates that callers make pods from. */
+export async function saveTemplates({ templates }: Podq, { image, image2, resources }: PodsOf): Promise<void> {
+  const save = async (other: boolean): Promise<unknown> =>
+    templates.apply({ name: templateName(other), image: other ? image2 : image, resources, storage: "64Mi" });
+  await Promise.all([save(false), save(true)]);
+}
+
 /** A service that uses podq, and keeps account of what it asked and was told. */
 export type Caller = {
   /** Enqueues, and follows the job to its end in the background. Null if it was refused. */
@@ -42,8 +54,9 @@ export function createCaller(means: CallerMeans): Caller {
   const submit = async (pod: Pod, asked: Asked, key: string | undefined): Promise<Job> => {
     const options = { ...(key !== undefined && { idempotencyKey: key }) };
     if (asked.kind === "create") {
-      const { kind: _, otherImage, ...params } = asked;
-      return pod.create({ image: otherImage ? image2 : image, resources, storage: "64Mi", ...params, ...options });
+      const { kind: _, otherImage = false, fromTemplate, ...params } = asked;
+      const spec = { image: otherImage ? image2 : image, resources, storage: "64Mi" };
+      return pod.create({ ...(fromTemplate ? { template: templateName(otherImage) } : spec), ...params, ...options });
     }
     if (asked.kind === "delete") return pod.delete({ cancelPending: asked.clears, ...options });
     if (asked.kind !== "exec") return pod[asked.kind](options);

@@ -46,7 +46,7 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
   }
   if (dice < 90) {
     const ifChanged = oneOf(roll, ["ignore", "update", "reject"] as const);
-    return ended([caller.ask(project, { kind: "create", otherImage: roll(2) === 0, ifChanged })]);
+    return ended([caller.ask(project, { kind: "create", otherImage: roll(2) === 0, fromTemplate: roll(3) === 0, ifChanged })]);
   }
   if (dice < 91) return ended([caller.ask(project, { kind: "restart" })]);
   if (dice < 93) {

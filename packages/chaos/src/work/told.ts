@@ -3,7 +3,7 @@ import type { Work } from "./command.ts";
 /** What was asked for. `clears`: a delete that cancels what is before it. `ends`: how an exec ends if nobody cancels it. `starts`: it starts a pod that is stopped. */
 export type Asked =
   | { kind: "stop" | "start" | "restart" }
-  | { kind: "create"; ttlMs?: number; otherImage?: boolean; ifChanged?: "ignore" | "update" | "reject" }
+  | { kind: "create"; ttlMs?: number; otherImage?: boolean; fromTemplate?: boolean; ifChanged?: "ignore" | "update" | "reject" }
   | { kind: "delete"; clears: boolean }
   | { kind: "exec"; work: Work; parallel: boolean; retryable: boolean; starts?: boolean; ends: "itself" | "by-time-out" };
 
