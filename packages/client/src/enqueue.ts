@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
-import { isTerminal, type JobRequest } from "@podq/jobs";
+import { isTerminal, type JobRequest, type TemplateVersion } from "@podq/jobs";
 import { isUnreachable, type JobDocument, type Store } from "@podq/store";
 import { callbackOf, checkCallback, type Asker } from "./callback.ts";
 import type { Line } from "./dispatch.ts";
@@ -43,11 +43,12 @@ async function accepted(
   const announce = (): void => {
     if (underway <= fewUnderway && request.idempotencyKey === null) announced ??= line.announce(id, request);
   };
+  let template: TemplateVersion | undefined;
   for (let tries = 1; ; tries++) {
     try {
       underway++;
       if (callback !== null) await checkCallback(store, callback.url);
-      const template = await pinnedTemplate(store, request);
+      template ??= await pinnedTemplate(store, request);
       if (request.stdin instanceof Uint8Array) await store.input.put(id, request.stdin);
       const { job, behind } = await store.jobs.insert(id, { ...request, callback }, { ...origin, ...(template && { template }) }, announce);
       if (announced !== undefined) await announced;

@@ -62,16 +62,21 @@ export function checkedRef(text: string): { name: string; version: number | null
   throw new PodqError("invalid-request", `template ${parsed.error.issues[0]?.message ?? "is not valid"}`);
 }
 
-/** The version that a create is made from, fixed as it is accepted; undefined where it names no template. Throws RequestError `not-found`. */
+/**
+ * The version that a create is made from, fixed as it is accepted; undefined where it names no template, or its key has been used: then the
+ * first request under that key counts, whatever became of the template. Throws RequestError `not-found`.
+ */
 export async function pinnedTemplate(
-  { templates }: Pick<Store, "templates">,
-  { kind, params }: JobRequest,
+  { templates, jobs }: Pick<Store, "templates" | "jobs">,
+  request: JobRequest,
 ): Promise<TemplateVersion | undefined> {
+  const { kind, params } = request;
   if (kind !== "create" || params.template === undefined) return undefined;
   const { name, version } = templateRef(params.template);
   const found = await templates.find(name, version);
-  if (found === null) throw noTemplate(params.template);
-  return { name, version: found.version };
+  if (found !== null) return { name, version: found.version };
+  if (await jobs.isRepeated(request)) return undefined;
+  throw noTemplate(params.template);
 }
 
 function noTemplate(ref: string): RequestError {

@@ -94,6 +94,10 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
       }
     },
 
+    /** Whether the request's idempotency key was used on its pod before. */
+    isRepeated: async ({ owner, name, idempotencyKey }: JobRequest): Promise<boolean> =>
+      idempotencyKey !== null && (await model.exists({ podKey: podKeyOf(owner, name), idempotencyKey })) !== null,
+
     /** Records a request that is not taken, for whoever asks after it. An id that is there already is left as it is. */
     async refuse(
       id: string,

@@ -62,6 +62,9 @@ it("a create is accepted with the version that is the newest then, and keeps wha
   await scene.ask("PUT", path, { body: { image: "b" } });
   expect(await create({ template: "py", resources: { cpu: "1" } })).toBe(id); // the same request under its key, whatever was saved meanwhile
   expect(await create({ template: "py@1", resources: { cpu: "1" } })).toBe("409 conflict");
+  await scene.ask("DELETE", path);
+  expect(await create({ template: "py", resources: { cpu: "1" } })).toBe(id);
+  expect(await create({ template: "py" })).toBe("409 conflict");
   expect(await scene.store.jobs.get(id)).toMatchObject({
     template: { name: "py", version: 1 },
     params: { template: "py", resources: { cpu: "1" } },

@@ -1,4 +1,4 @@
-import { onTemplate } from "@podq/jobs";
+import { onTemplate, type Params } from "@podq/jobs";
 import type { Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { ended } from "../outcome.ts";
@@ -10,8 +10,8 @@ import { ended } from "../outcome.ts";
 export function onTemplates({ templates }: Pick<Store, "templates">, create: Handler): Handler {
   return async (attempt) => {
     const { job } = attempt;
-    if (job.template === undefined) return create(attempt);
-    const body = await templates.bodyOf(job.template);
+    if ((job.params as Params<"create">).template === undefined) return create(attempt);
+    const body = job.template === undefined ? null : await templates.bodyOf(job.template);
     if (body !== null) return create({ ...attempt, job: { ...job, ...onTemplate(body, job.params, job.labels) } });
     return ended("failed", { code: "not-found", message: "the template that it was accepted with is not there any more" });
   };
