@@ -71,3 +71,18 @@ it("what is not let in writes nothing", async () => {
   );
   expect(await store.pods.get("project/p/a")).toBeNull();
 });
+
+it("a pod that is let in by its owner's limits is kept to its host's as well", async () => {
+  await using store = await open();
+  const letIn = async (project: string, name: string) =>
+    store.admissions.admit({ owner: { project }, name }, atMost(2), async (pods) =>
+      pods.insert(podKey({ project }, name), newPod(project, name), 3),
+    );
+  const asked = ["p", "q"].flatMap((project) => ["a", "b", "c"].map(async (name) => letIn(project, name)));
+  const codes = (await Promise.allSettled(asked)).flatMap((one) =>
+    one.status === "rejected" ? [(one.reason as { code: string }).code] : [],
+  );
+  expect(codes).toHaveLength(3);
+  expect(new Set([...codes, "quota-exceeded"])).toEqual(new Set(["host-full", "quota-exceeded"]));
+  expect(await store.pods.list({}, 9)).toHaveLength(3);
+});
