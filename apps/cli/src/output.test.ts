@@ -51,6 +51,7 @@ const pod = {
   service: { accessUrl: null },
   updated: [],
   differs: [],
+  template: null,
 } as unknown as PodRecord;
 
 it.each([

@@ -39,6 +39,8 @@ export function podLines(pod: PodRecord): string {
     ["pod", ownerOf(pod)],
     ["status", pod.status],
     ["error", pod.error && `${pod.error.code}: ${pod.error.message}`],
+    ["cause", !pod.cause || pod.error ? null : `${pod.cause.code}: ${pod.cause.message}`],
+    ["seen", pod.observedAt ? `${age(pod.observedAt)} ago` : null],
     ["image", pod.image],
     ["template", pod.template && `${pod.template.name}@${pod.template.version}`],
     ["namespace", pod.namespace],

@@ -19,6 +19,8 @@ import { createPlacer } from "./hosts/placer.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { startOrphanSweeper } from "./orphans.ts";
 import { nudging, nudgingAdmissions } from "./pod-nudges.ts";
+import { createReconciler, type Reconciler } from "./reconcile/reconciler.ts";
+import { startReconciling } from "./reconcile/start.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 
 const sweepsBetweenOrphans = 12;
@@ -54,7 +56,10 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const opened = started.adopt(await openStore({ uri, appName: "podq-worker", retentionMs, maxBacklog }), async (one) => one.close());
   const reached = config.hosts.map((host) => openHost(host, config, log, () => metrics.observer));
   started.defer(async () => void (await Promise.all(reached.map(async (host) => host.close()))));
-  const metrics: Metrics = createMetrics(config, () => reached.map(({ name, use }) => ({ host: name, ...use() })));
+  const metrics: Metrics = createMetrics(config, () =>
+    reached.map(({ name, use }) => ({ host: name, ...use(), reconciler: reconcilers.get(name)?.stats() ?? null })),
+  );
+  const reconcilers = new Map<string, Reconciler>();
   if (config.metrics) {
     const endpoint = started.adopt(await serveMetrics(metrics, config.metrics), async (one) => one.stop());
     log.info({ url: endpoint.url }, "metrics are served");
@@ -84,9 +89,14 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   const engine = started.adopt(await startEngine(config, store, handlersOf, log, metrics.observer), async (one) => one.stop());
   const duty = { store, worker: engine.worker, log, observer: metrics.observer };
   started.adopt(startHostLooks({ ...duty, hosts, everyMs: hostLookMs }), async (one) => one.stop());
-  for (const { name, pods } of hosts) {
+  const { everyMs: tickMs, passEveryMs, orphanGraceMs: graceMs } = config.reconcile;
+  const changed = (podKey: string): void => void engine.line.nudge(podKey);
+  for (const { name, pods, place } of hosts) {
     const everyMs = sweepsBetweenOrphans * config.sweepMs;
-    started.adopt(startOrphanSweeper({ ...duty, pods, host: name, everyMs }), async (one) => one.stop());
+    started.adopt(startOrphanSweeper({ ...duty, pods, host: name, everyMs, graceMs }), async (one) => one.stop());
+    const reconciler = createReconciler({ ...duty, pods, place, changed, passEveryMs });
+    reconcilers.set(name, reconciler);
+    started.adopt(startReconciling(name, { ...duty, reconciler, everyMs: tickMs }), async (one) => one.stop());
   }
   if (config.metrics) started.adopt(startBacklog({ ...duty, everyMs: backlogMs }), async (one) => one.stop());
   const ssh = config.hosts.map(({ name, ssh: { username, host, port } }) => `${name}: ${username}@${host}:${port}`);

@@ -47,6 +47,9 @@ const schema = z.object({
   PODQ_LEASE_MS: milliseconds(10_000, 500),
   PODQ_STALL_CHECK_MS: milliseconds(5_000),
   PODQ_SWEEP_MS: milliseconds(5_000),
+  PODQ_RECONCILE_MS: milliseconds(3_000),
+  PODQ_RECONCILE_PASS_MS: milliseconds(300_000, 1_000),
+  PODQ_ORPHAN_GRACE_MS: milliseconds(60_000, 0),
   PODQ_STDIN_SILENCE_MS: milliseconds(60_000, 1_000),
   PODQ_GRACE_MS: milliseconds(30_000, 0),
   PODQ_METRICS_PORT: wholeNumber("a port", 0, 0, 65_535),
@@ -88,6 +91,8 @@ export type WorkerConfig = Readonly<{
   leaseMs: number;
   stallCheckMs: number;
   sweepMs: number;
+  /** How often records and cluster are brought to agree, how often all of them, and how long a namespace without a living record is left. */
+  reconcile: Readonly<{ everyMs: number; passEveryMs: number; orphanGraceMs: number }>;
   /** How long the writer of a streamed stdin may not be heard of. */
   stdinSilenceMs: number;
   graceMs: number;
@@ -125,6 +130,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     leaseMs: c.PODQ_LEASE_MS,
     stallCheckMs: c.PODQ_STALL_CHECK_MS,
     sweepMs: c.PODQ_SWEEP_MS,
+    reconcile: Object.freeze({
+      everyMs: c.PODQ_RECONCILE_MS,
+      passEveryMs: c.PODQ_RECONCILE_PASS_MS,
+      orphanGraceMs: c.PODQ_ORPHAN_GRACE_MS,
+    }),
     stdinSilenceMs: c.PODQ_STDIN_SILENCE_MS,
     graceMs: c.PODQ_GRACE_MS,
     metrics: c.PODQ_METRICS_PORT === 0 ? null : Object.freeze({ host: c.PODQ_METRICS_HOST, port: c.PODQ_METRICS_PORT }),

@@ -18,6 +18,7 @@ export type EngineConfig = Pick<WorkerConfig, "redisUrl" | "prefix" | "concurren
 /** The part of a worker that takes jobs, keeps their leases and sweeps; what a job does is its handlers' matter. */
 export type Engine = {
   readonly worker: string;
+  readonly line: Line;
   /** Takes nothing more, leaves what runs to other workers, and closes. */
   stop: () => Promise<void>;
 };
@@ -78,6 +79,7 @@ export async function startEngine(
 
   return {
     worker,
+    line,
     async stop() {
       const drained = consumer.close();
       leases.detachAll("the worker is shutting down");

@@ -92,7 +92,8 @@ async function attempt(executor: Executor, job: JobDocument, hold: Hold, log: Lo
     return ended("failed", { code: "internal", message });
   }
   try {
-    const pod = await executor.store.pods.get(job.podKey); // while the turn is held: what all others did to the pod is in it
+    const read = await executor.store.pods.get(job.podKey); // while the turn is held: what all others did to the pod is in it
+    const pod = read?.reconciling ? await executor.store.pods.settle(read) : read;
     const aimed = await executor.aim.correct(job, pod);
     return aimed === null ? { kind: "fenced" } : await executor.handlers[job.kind]({ job: aimed, pod, hold, log });
   } catch (error) {

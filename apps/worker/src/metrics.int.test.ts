@@ -9,9 +9,10 @@ import { openBench } from "./testing.ts";
 const lane = { connections: 1, dialling: 0, busy: 3, waiting: 2, dials: 5, failures: 1 };
 const pool = { commands: lane, channels: { ...lane, busy: 7 }, breaker: { state: "closed" as const, failures: 0, retryInMs: 0 } };
 const sessions = { sessions: 4, busy: 2, waiting: 1, opened: 9 };
+const reconciler = { live: true, objects: 6, pending: 1 };
 
 it("a worker's numbers are served: what came of its jobs, and each bound with how it is used", async () => {
-  const metrics = createMetrics(readConfig({ PODQ_CONCURRENCY: "7" }), () => [{ host: "default", ssh: pool, sessions }]);
+  const metrics = createMetrics(readConfig({ PODQ_CONCURRENCY: "7" }), () => [{ host: "default", ssh: pool, sessions, reconciler }]);
   await using bench = await openBench();
   await bench.work(
     async ({ job }) => {

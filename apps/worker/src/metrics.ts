@@ -15,6 +15,8 @@ export type Observer = {
   swept: (found: { stranded: number; expired: number }) => void;
   /** A namespace whose generation is on record as gone was deleted. */
   orphan: () => void;
+  /** All records of a host were compared with its cluster, or one was changed to agree with it. */
+  reconciled: (what: { kind: "pass"; ms: number } | { kind: "change"; status: string; code: string | null }) => void;
   /** A command's session was cut, for a reason of this kind. */
   cut: (obstacle: string) => void;
   /** Redis failed at something that the sweeper makes good. */
@@ -41,8 +43,13 @@ const obstacles = ["gone", "not-running", "no-shell", "no-journal", "barred", "d
 
 const bound = ({ connections, channels }: { connections: number; channels: number }): number => connections * channels;
 
-/** How this worker uses one host. */
-type Use = { host: string; ssh: PoolStats; sessions: SessionStats };
+/** How this worker uses one host. `reconciler`: null where another worker has that duty, or none. */
+type Use = {
+  host: string;
+  ssh: PoolStats;
+  sessions: SessionStats;
+  reconciler: { live: boolean; objects: number; pending: number } | null;
+};
 
 /** A figure of a host, or of each lane to it. */
 type Figure = number | Record<string, number>;
@@ -76,6 +83,8 @@ export function createMetrics(config: WorkerConfig, use: () => readonly Use[]): 
   const stranded = counter("podq_sweeper_stranded_total", "Jobs that the sweeper woke");
   const expired = counter("podq_sweeper_expired_total", "Jobs whose deadline passed in line");
   const orphans = counter("podq_sweeper_orphans_total", "Namespaces deleted, whose generation is on record as gone");
+  const follows = counter("podq_reconciler_changes_total", "Records changed to agree with the cluster", "status", "code");
+  const passes = histogram("podq_reconciler_pass_seconds", "All records compared with the cluster", [], callBuckets);
   const cuts = counter("podq_exec_cuts_total", "Sessions lost under a command", "obstacle");
   const lags = counter("podq_redis_lags_total", "Times that Redis failed at something that the sweeper makes good");
   const dial = histogram("podq_ssh_dial_seconds", "TCP, key exchange and login together", ["host", "lane"], callBuckets);
@@ -162,6 +171,10 @@ export function createMetrics(config: WorkerConfig, use: () => readonly Use[]): 
   read("podq_exec_sessions_limit", "Sessions kept at once", () => config.sessions.max);
   read("podq_exec_session_commands_limit", "Commands at once in a session", () => config.sessions.commands);
 
+  read("podq_reconciler_live", "1 where changes of the cluster arrive as they happen", ({ reconciler }) => (reconciler?.live ? 1 : 0));
+  read("podq_reconciler_objects", "Objects of the cluster that are held in memory", ({ reconciler }) => reconciler?.objects ?? 0);
+  read("podq_reconciler_pending", "Pods whose record does not agree with the cluster yet", ({ reconciler }) => reconciler?.pending ?? 0);
+
   return {
     async text() {
       if (performance.now() - backlogAt > backlogForMs) forget();
@@ -186,6 +199,10 @@ export function createMetrics(config: WorkerConfig, use: () => readonly Use[]): 
         expired.inc(found.expired);
       },
       orphan: () => orphans.inc(),
+      reconciled(what) {
+        if (what.kind === "pass") passes.observe(what.ms / 1_000);
+        else follows.inc({ status: what.status, code: what.code ?? "" });
+      },
       cut: (obstacle) => cuts.inc({ obstacle }),
       lag: () => lags.inc(),
       went(host, { what, verb, outcome, ms }) {

@@ -80,7 +80,15 @@ it("namespaces of generations that are on record as gone are deleted, and no oth
       .toSorted(),
   );
 
-  const sweeper = startOrphanSweeper({ store, pods, host: "default", worker: "w", everyMs: 200, log: pino({ level: "silent" }) });
+  const sweeper = startOrphanSweeper({
+    store,
+    pods,
+    host: "default",
+    worker: "w",
+    everyMs: 200,
+    graceMs: 1_000,
+    log: pino({ level: "silent" }),
+  });
   try {
     const left = async (): Promise<string[]> => {
       const all = await cluster.kubectl([

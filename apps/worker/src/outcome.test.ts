@@ -11,7 +11,7 @@ const kindOf = (code: Code, attempt = soon): string => {
 
 describe("what a failure leads to", () => {
   it.each<[string, Code[]]>([
-    ["retry", ["host-unreachable", "cluster-unreachable", "unavailable", "internal", "evicted", "node-port-exhausted"]],
+    ["retry", ["host-unreachable", "cluster-unreachable", "unavailable", "internal", "evicted", "node-lost", "node-port-exhausted"]],
     ["lost", ["outcome-unknown", "pod-replaced"]],
     ["cancelled", ["cancelled"]],
   ])("is %s for what is on that list, and a failure for nothing of it", (kind, those) => {

@@ -6,6 +6,7 @@ describe("the command line of a bench", () => {
     [["exec"], { what: "exec", cluster: "embedded", quick: false }],
     [["exec", "--cluster", "real"], { what: "exec", cluster: "real", quick: false }],
     [["backlog"], { what: "backlog", cluster: "embedded", quick: false }],
+    [["reconcile", "--quick"], { what: "reconcile", cluster: "embedded", quick: true }],
     [["--quick", "queue"], { what: "queue", cluster: "embedded", quick: true }],
   ])("reads %j", (argv, expected) => {
     expect(parseCommand(argv)).toEqual(expected);

@@ -5,6 +5,7 @@ import { BenchError } from "./errors.ts";
 import { benchExec, fullExecPlan, quickExecPlan } from "./exec/bench.ts";
 import { benchSubscribers, fullSubscribersPlan, quickSubscribersPlan } from "./subscribers/bench.ts";
 import { benchOutput, fullOutputPlan, quickOutputPlan } from "./output/bench.ts";
+import { benchReconcile, fullReconcilePlan, quickReconcilePlan } from "./reconcile/bench.ts";
 import { benchQueue, fullQueuePlan, quickQueuePlan } from "./queue/bench.ts";
 
 /** Runs a bench as the command line says: the table goes to stdout, progress to stderr. Resolves with the exit code. */
@@ -19,6 +20,7 @@ export async function runBench(argv: readonly string[], stop: AbortSignal): Prom
       queue: async () => benchQueue(quick ? quickQueuePlan : fullQueuePlan, say, stop),
       subscribers: async () => benchSubscribers(quick ? quickSubscribersPlan : fullSubscribersPlan, say, stop),
       output: async () => benchOutput(quick ? quickOutputPlan : fullOutputPlan, say, stop),
+      reconcile: async () => benchReconcile(quick ? quickReconcilePlan : fullReconcilePlan, say, stop),
       backlog: async () => benchBacklog(quick ? quickBacklogPlan : fullBacklogPlan, say, stop),
     };
     const { table } = await benches[what]();

@@ -23,7 +23,13 @@ import { monotonicMs, type Event } from "./work/told.ts";
 /** What came of a run. `dir` has the logs of a run with violations. */
 export type Outcome = { done: Done[]; history: History; violations: Violation[]; dir: string };
 
-const shortTimes = { PODQ_LEASE_MS: "2000", PODQ_SWEEP_MS: "1000", PODQ_STALL_CHECK_MS: "1000" };
+const shortTimes = {
+  PODQ_LEASE_MS: "2000",
+  PODQ_SWEEP_MS: "1000",
+  PODQ_STALL_CHECK_MS: "1000",
+  PODQ_RECONCILE_MS: "1000",
+  PODQ_ORPHAN_GRACE_MS: "2000",
+};
 const defaultLeaseMs = 10_000;
 const resources = { memory: "64Mi", cpu: "500m", memoryRequests: "10Mi", cpuRequests: "5m" };
 

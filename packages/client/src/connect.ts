@@ -64,7 +64,8 @@ export async function connect(options: ConnectOptions | HttpOptions): Promise<Po
       const filter = { ...(owner && { owner }), ...(status && { status }), ...(labels && { labels }) };
       for (let after: string | undefined; ;) {
         const page = await store.pods.list({ ...filter, ...(after !== undefined && { after }) }, pageSize);
-        for (const document of page) yield toPodRecord(document);
+        const sightings = await store.sightings.latest();
+        for (const document of page) yield toPodRecord(document, sightings);
         after = page.at(-1)?._id;
         if (page.length < pageSize) return;
       }

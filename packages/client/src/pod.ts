@@ -111,7 +111,7 @@ export function podHandle(context: Context, address: PodAddress): Pod {
     get: async () => {
       try {
         const document = await context.store.pods.get(podKey(checked.owner, name));
-        return document === null ? null : toPodRecord(document);
+        return document === null ? null : toPodRecord(document, await context.store.sightings.latest());
       } catch (error) {
         throw asPodqError(error);
       }

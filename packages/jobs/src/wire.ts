@@ -36,6 +36,10 @@ export const podWire = z
     host: z.object({ name: z.string(), address: z.string(), port: count, username: z.string() }),
     error: z.object({ ...failure, at: date }).nullable(),
     template: z.object({ name: z.string(), version: count }).nullable(),
+    cause: z
+      .object({ ...failure, at: date })
+      .nullable()
+      .meta({ description: "Why it is as it is, where that was no job's doing." }),
     labels,
     expiry: z.object({ ttlAt: someDate, idleAfterMs: count.nullable(), onIdle: z.enum(["stop", "delete"]), usedAt: date }).nullable(),
     version: count,

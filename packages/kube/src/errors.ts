@@ -17,6 +17,8 @@ export const kubeCodes = [
   "start-failed", // the container could not be started: no such command, no right to execute it
   "oom-killed",
   "evicted",
+  "node-lost", // its node is not heard of; the pod may run on there
+  "container-ended", // its command ended, and was started again
   "start-timeout", // the time was over before the cluster named a cause
   "node-port-exhausted",
   "stop-timeout", // its processes were not gone when the time was over

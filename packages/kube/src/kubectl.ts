@@ -28,6 +28,8 @@ export const paths = {
   namespaces: (query: string) => `/api/v1/namespaces?${query}`,
   deployment: (namespace: string, name: string) => `/apis/apps/v1/namespaces/${part(namespace)}/deployments/${part(name)}`,
   deployments: (namespace: string, query: string) => `/apis/apps/v1/namespaces/${part(namespace)}/deployments?${query}`,
+  everyDeployment: (query: string) => `/apis/apps/v1/deployments?${query}`,
+  everyPod: (query: string) => `/api/v1/pods?${query}`,
   pods: (namespace: string, query: string) => `/api/v1/namespaces/${part(namespace)}/pods?${query}`,
 };
 
@@ -85,6 +87,11 @@ export function createKubectl({ run, open, kubectl = ["kubectl"] }: { run: Run; 
       return opened.channel;
     },
   };
+}
+
+/** Whether the API server has forgotten what came after the resourceVersion (or the page) that was asked for. */
+export function isExpired(error: unknown): boolean {
+  return error instanceof KubeError && /\((?:Expired|Gone)\)|too old resource version/.test(error.message);
 }
 
 function remainingMs({ until }: Bounds): number {

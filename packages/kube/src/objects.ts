@@ -67,6 +67,7 @@ export type ContainerStatus = {
 export type Pod = {
   kind?: "Pod";
   metadata: Metadata;
+  spec?: { nodeName?: string };
   status?: {
     phase?: string;
     reason?: string;
@@ -85,7 +86,14 @@ export type Service = {
 };
 
 /** A v1 Event, as far as it is quoted. */
-export type KubeEvent = { type?: string; reason?: string; message?: string; lastTimestamp?: string; eventTime?: string };
+export type KubeEvent = {
+  involvedObject?: { uid?: string };
+  type?: string;
+  reason?: string;
+  message?: string;
+  lastTimestamp?: string;
+  eventTime?: string;
+};
 
 /** What can stand in a list of a pod's objects. */
 export type KubeObject = Namespace | Deployment | Pod | Service;

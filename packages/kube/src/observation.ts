@@ -1,4 +1,4 @@
-import { resourcesOf } from "./differs.ts";
+import { marksOf, resourcesOf } from "./differs.ts";
 import type { PodField } from "./differs.ts";
 import type { KubeCode } from "./errors.ts";
 import type { Resources } from "./manifest.ts";
@@ -35,6 +35,8 @@ export type PodObservation = {
   differs: PodField[];
   /** What a create has changed of a pod that was there; empty for everything else. */
   updated: PodField[];
+  /** A mark of each field of its spec, to tell by that somebody changed it. */
+  marks?: Record<string, string>;
   startedAt?: Date;
   error?: { code: KubeCode; message: string };
 };
@@ -68,6 +70,7 @@ export function observationOf(
       image: deployment?.spec.template.spec.containers[0]?.image,
       resources: deployment && resourcesOf(deployment),
       nodeAddress: pod?.status?.hostIP,
+      marks: deployment && marksOf(deployment),
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
       error: verdict.kind === "failed" ? { code: verdict.code, message: verdict.message || verdict.code } : undefined,
     }),

@@ -17,6 +17,11 @@ import { startPod, stopPod } from "./scale.ts";
 import type { Scaling } from "./scale.ts";
 import type { PodRef } from "./remove.ts";
 import type { Open, Run } from "./run.ts";
+import { openMirror } from "./mirror.ts";
+import type { Mirror, MirrorListener } from "./mirror.ts";
+import { withEvictions } from "./evictions.ts";
+import { sightOf } from "./sight.ts";
+import type { Sight } from "./sight.ts";
 
 /** `kubectl` is how an argv begins on the host (default `["kubectl"]`); `installation` is checked before anything unknown is deleted. */
 export type PodsOptions = { run: Run; open: Open; kubectl?: readonly string[]; installation: string };
@@ -58,6 +63,12 @@ export type Pods = {
   all(control: Control): Promise<(PodIdentity & { namespaceUid: string })[]>;
   /** What is there now. */
   observe(ref: PodRef, control: Control): Promise<PodObservation>;
+  /** The same of a pod with a record, with its namespace and with what of its past can still be told. */
+  sight(identity: PodIdentity & Pick<PodRef, "deploymentUid">, control: Control): Promise<Sight>;
+  /** Begins to keep what the cluster has of all pods of this installation in memory. */
+  mirror(listener: MirrorListener): Promise<Mirror>;
+  /** Resolves if host, kubectl and API server answer. */
+  ping(control: Control): Promise<void>;
   /** Deletes it, and returns once it is gone. */
   delete(ref: PodRef, control: Control): Promise<void>;
   /** Whether pods could be made: versions, and rights that are missing. */
@@ -87,6 +98,24 @@ export function createPods({ run, open, kubectl: argv, installation }: PodsOptio
     all: (control) => all(kubectl, installation, boundsOf(control)),
     check: (control) => checkCluster(kubectl, boundsOf(control)),
     delete: (ref, control) => removePod(kubectl, installation, ref, boundsOf(control)),
+    async sight(identity, control) {
+      const { deployments, services, ...found } = await look(
+        kubectl,
+        `namespaces,${namespacedKinds}`,
+        identity.namespace,
+        selectorOf(identity),
+        boundsOf(control),
+      );
+      const service = services.find(({ metadata }) => metadata.name === identity.service);
+      return withEvictions(kubectl, sightOf(identity, { ...found, deployments, service }), found.pods, boundsOf(control));
+    },
+    async mirror(listener) {
+      return openMirror(kubectl, installation, listener);
+    },
+    async ping(control) {
+      const ours = labelled(`${label.managedBy}=podq,${label.installation}=${installation}`);
+      await kubectl.getRaw(paths.namespaces(`${ours}&limit=1`), boundsOf(control));
+    },
     async observe(ref, control) {
       const selector = `${label.managedBy}=podq,${label.installation}=${installation}`;
       const { deployments, services, pods } = await look(kubectl, namespacedKinds, ref.namespace, selector, boundsOf(control));

@@ -3,6 +3,7 @@ import { named, paths } from "./kubectl.ts";
 import type { Bounds, Kubectl } from "./kubectl.ts";
 import { label } from "./names.ts";
 import type { Namespace } from "./objects.ts";
+import { conditionsOf } from "./sight.ts";
 import { watchOnce } from "./watch.ts";
 
 /** Which pod's objects: names as recorded, and the uids where they are known. */
@@ -65,8 +66,6 @@ async function untilDeletedEvent(kubectl: Kubectl, there: Namespace, bounds: Bou
 }
 
 function stuckMessage(name: string, last: Namespace | undefined): string {
-  const reasons = (last?.status?.conditions ?? [])
-    .filter(({ status }) => status === "True")
-    .map(({ type, message }) => `${type}: ${message}`);
-  return `namespace ${name} is still there${reasons.length === 0 ? "" : `: ${reasons.join("; ")}`}`;
+  const reasons = conditionsOf(last);
+  return `namespace ${name} is still there${reasons === "" ? "" : `: ${reasons}`}`;
 }

@@ -52,13 +52,29 @@ const hasEnded = (pod: Pod): boolean => pod.status?.phase === "Failed" || pod.st
 const isReady = (pod: Pod): boolean => pod.status?.phase === "Running" && containerOf(pod)?.ready === true;
 const age = (pod: Pod): number => Date.parse(pod.metadata.creationTimestamp ?? "") || 0;
 
+/** Why a pod ended as a whole, whose object is still there; undefined if it has not. */
+export function endOfPod(pod: Pod): { code: KubeCode; message: string } | undefined {
+  if (!hasEnded(pod)) return undefined;
+  const { reason = "", message = "" } = pod.status ?? {};
+  if (reason === "") return { code: "start-failed", message: "The pod ended, and its status does not say why." };
+  const code = reason === "Evicted" || reason === "Preempting" || reason === "Terminated" ? "evicted" : "start-failed";
+  return { code, message: `${reason}: ${message}` };
+}
+
+/** How the container ended before it was started once more in the same pod; undefined if it was not. */
+export function lastEndOf(pod: Pod | undefined): { code: KubeCode; message: string } | undefined {
+  const ended = containerOf(pod)?.lastState?.terminated;
+  if (ended === undefined) return undefined;
+  const verdict = ofEnded(ended, 1);
+  return verdict.kind === "failed" && verdict.code !== "crash-loop"
+    ? { code: verdict.code, message: verdict.message }
+    : { code: "container-ended", message: `The command ended with exit code ${ended.exitCode} and was started again.` };
+}
+
 function ofMissingPod(deployment: Deployment, pods: readonly Pod[]): Verdict {
   // A replacement usually appears at once; where none does, the reason of the pod that ended is the best there is.
-  const ended = candidates(deployment, pods).find(hasEnded);
-  if (ended === undefined) return { kind: "starting" };
-  const { reason = "", message = "" } = ended.status ?? {};
-  const code = reason === "Evicted" || reason === "Preempting" || reason === "Terminated" ? "evicted" : "start-failed";
-  return failed(code, `${reason || "The pod ended"}: ${message}`, 5_000);
+  const [ended] = candidates(deployment, pods).flatMap((pod) => endOfPod(pod) ?? []);
+  return ended === undefined ? { kind: "starting" } : failed(ended.code, ended.message, 5_000);
 }
 
 function ofCurrentPod(deployment: Deployment, pod: Pod): Verdict {
@@ -70,9 +86,22 @@ function ofCurrentPod(deployment: Deployment, pod: Pod): Verdict {
   const { state = {}, restartCount = 0 } = container;
   if (state.waiting !== undefined) return ofWaiting(state.waiting.reason ?? "", state.waiting.message ?? "", container);
   if (state.terminated !== undefined) return ofEnded(state.terminated, restartCount);
+  if (state.running !== undefined && isOnLostNode(pod)) return failed("node-lost", lostMessage(pod), 3_000);
   const available = condition(deployment.status?.conditions, "Available")?.status === "True";
   if (state.running === undefined || !isReady(pod) || !available || isBehind(deployment)) return { kind: "starting" };
   return { kind: "running", holdMs: runningHoldMs(deployment, restartCount) };
+}
+
+// The kubelet's last word is that it is ready, and somebody else says that it is not: who looks after the nodes.
+function isOnLostNode(pod: Pod): boolean {
+  const ready = condition(pod.status?.conditions, "Ready");
+  return (
+    isReady(pod) && ready?.status === "False" && (ready.reason === undefined || ready.reason === "" || ready.reason === "NodeNotReady")
+  );
+}
+
+function lostMessage(pod: Pod): string {
+  return `Node ${pod.spec?.nodeName ?? "of the pod"} is not heard of; the pod may run on there.`;
 }
 
 // A busy kubelet may report a container as ready for seconds after it has ended, minReadySeconds or not; and after a restart the

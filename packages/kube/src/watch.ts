@@ -8,8 +8,16 @@ import type { Channel } from "./run.ts";
 /** One line of a raw watch. */
 export type WatchEvent<T> = { type: "ADDED" | "MODIFIED" | "DELETED"; object: T };
 
-/** What a watch tells: `opened` before the first event and again after a gap, when all that exists is told anew. */
-export type WatchListener<T> = { opened?: () => void; event: (event: WatchEvent<T>) => void };
+/**
+ * What a watch tells: `opened` before the first event and again after a gap, when all that exists is told anew. `bookmark`: all changes up
+ * to this resourceVersion were told. `expired`: the server does not know any more what came after the one that was asked for.
+ */
+export type WatchListener<T> = {
+  opened?: () => void;
+  event: (event: WatchEvent<T>) => void;
+  bookmark?: (resourceVersion: string) => void;
+  expired?: () => void;
+};
 
 // The API server ends a watch after this; it is opened again.
 const MAX_WATCH_SECONDS = 300;
@@ -75,9 +83,11 @@ function deliver<T>(line: string, listener: WatchListener<T>): void {
   } catch (cause) {
     throw new KubeError("internal", "a watch sent a line that is not JSON", { cause });
   }
-  // An ERROR (an expired resourceVersion) is followed by the stream's end: opened again, it starts from what exists.
   const { type, object } = event;
   if (type === "ADDED" || type === "MODIFIED" || type === "DELETED") listener.event({ type, object });
+  // An ERROR is followed by the stream's end: opened without a resourceVersion, it starts from what exists.
+  else if (type === "ERROR") listener.expired?.();
+  else if (type === "BOOKMARK") listener.bookmark?.((object as { metadata: { resourceVersion: string } }).metadata.resourceVersion);
 }
 
 async function readLines({ stdout }: Channel, onLine: (line: string) => void): Promise<void> {

@@ -15,6 +15,8 @@ export type { ExpiringPod, ExpiryStore } from "./pod-expiry.ts";
 export type { ClusterIdentity, Expiry, PodDocument, Reserved, Resources } from "./pod-schema.ts";
 export { ownerPrefix, ownerText } from "./owners.ts";
 export { toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
+export type { ReconcileStore } from "./pod-reconcile.ts";
+export type { Sightings, SightingStore } from "./sightings.ts";
 export type { SessionStore } from "./sessions.ts";
 export type { TemplateRecord, TemplateStore } from "./templates.ts";
 export { scopes, type Scope, type TokenDocument, type TokenStore } from "./tokens.ts";

@@ -63,6 +63,14 @@ export type PodDocument = {
   service: { nodePort: number | null; accessUrl: string | null; ports: { name: string; port: number; nodePort: number | null }[] };
   host: { name: string; address: string; port: number; username: string };
   error: (Failure & { at: Date }) | null;
+  /** Why it is as it is, where that was no job's doing: why it was replaced or started again, who changed it. */
+  cause: (Failure & { at: Date }) | null;
+  /** Fields of its spec that somebody else has changed on the cluster since a job last wrote or read them. */
+  drifted: string[];
+  /** What those fields were then, as short marks; null: not known. */
+  marks: Record<string, string> | null;
+  /** A word of the reconciler's, which is about to write to the record. A job that finds it under its turn takes it away, and so keeps it from that. */
+  reconciling: string | null;
   labels: Record<string, string>;
   /** When it ends by itself; null: never. */
   expiry: Expiry | null;
@@ -106,6 +114,10 @@ export const podSchema = new Schema<PodDocument>(
     },
     host: { type: part({ name: String, address: String, port: Number, username: String }), required: true },
     error: optional(part({ code: String, message: String, at: Date })),
+    cause: optional(part({ code: String, message: String, at: Date })),
+    drifted: { type: [String], default: [] },
+    marks: optional(Schema.Types.Mixed),
+    reconciling: optional(String),
     labels: { type: Schema.Types.Mixed, required: true },
     expiry: optional(part({ ttlAt: Date, idleAfterMs: Number, onIdle: String, usedAt: Date, lookAt: Date, firedAt: Date })),
     unsettled: { type: [String], required: true },

@@ -3,6 +3,7 @@ import type { ClientSession, Model, mongo, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
 import { ofOwners } from "./owners.ts";
 import type { Expiry, PodDocument } from "./pod-schema.ts";
+import type { Sightings } from "./sightings.ts";
 import { literal, versionsOf, visible } from "./stages.ts";
 import type { Room } from "./room.ts";
 import { together } from "./together.ts";
@@ -10,11 +11,13 @@ import { together } from "./together.ts";
 /** What a caller sees of a pod. */
 export type PodRecord = Omit<
   PodDocument,
-  "_id" | "identity" | "reserved" | "deleteBegun" | "deploymentUid" | "unsettled" | "history" | "expiry" | "updated"
+  "_id" | "identity" | "reserved" | "deleteBegun" | "deploymentUid" | "unsettled" | "history" | "expiry" | "updated" | Inner
 > & {
   updated: string[];
   expiry: Omit<Expiry, "lookAt" | "firedAt"> | null;
 };
+
+type Inner = "drifted" | "marks" | "reconciling";
 
 /** What a generation of a pod starts with. */
 export type NewPod = Pick<
@@ -25,7 +28,10 @@ export type NewPod = Pick<
 
 /** What a write may change. */
 export type PodPatch = Partial<
-  Omit<PodDocument, "_id" | "owner" | "name" | "generation" | "version" | "history" | "createdAt" | "updatedAt" | "unsettled">
+  Omit<
+    PodDocument,
+    "_id" | "owner" | "name" | "generation" | "version" | "history" | "createdAt" | "updatedAt" | "unsettled" | "reconciling"
+  >
 >;
 
 /** Which pods a list shows. */
@@ -43,10 +49,11 @@ export type PodFilter = {
 /** The pods collection: the record of every pod. */
 export type PodStore = ReturnType<typeof createPodStore>;
 
-const visiblePod = visible(["status", "generation"]);
+/** Counts what a caller sees of a pod; its history has the code of why it is as it is. */
+export const visiblePod = visible(["status", "generation"], { code: { $ifNull: ["$error.code", { $ifNull: ["$cause.code", null] }] } });
 
-/** The part of a pod's document that callers see. */
-export function toPodRecord(document: PodDocument): PodRecord {
+/** The part of a pod's document that callers see. `sightings`: when its cluster was last looked at, if that was later than at the pod itself. */
+export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRecord {
   const {
     _id,
     identity: _identity,
@@ -57,16 +64,29 @@ export function toPodRecord(document: PodDocument): PodRecord {
     history: _history,
     expiry,
     updated,
+    cause,
+    drifted,
+    marks: _marks,
+    reconciling: _reconciling,
     ...record
   } = document;
-  return { ...record, template: record.template ?? null, updated: updated ?? [], expiry: expiry ? toldOf(expiry) : null };
+  return {
+    ...record,
+    template: record.template ?? null,
+    updated: updated ?? [],
+    cause: cause ?? null,
+    differs: [...new Set([...record.differs, ...(drifted ?? [])])],
+    observedAt: sightings?.of(document) ?? record.observedAt,
+    expiry: expiry ? toldOf(expiry) : null,
+  };
 }
 
 function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRecord["expiry"] {
   return told;
 }
 
-const at = (pod: PodDocument): QueryFilter<PodDocument> => ({ _id: pod._id, generation: pod.generation, version: pod.version });
+/** The record that was read, and no later one. */
+export const at = (pod: PodDocument): QueryFilter<PodDocument> => ({ _id: pod._id, generation: pod.generation, version: pod.version });
 
 /** The pods; `whole`: those that a transaction sees and writes. */
 export function createPodStore(model: Model<PodDocument>, room: Room, whole: ClientSession | null = null) {
@@ -128,6 +148,17 @@ export function createPodStore(model: Model<PodDocument>, room: Room, whole: Cli
     patch: async (pod: PodDocument, patch: PodPatch): Promise<PodDocument | null> =>
       patch.status === undefined || mayPodMove(pod.status, patch.status) ? change(at(pod), literals(patch)) : null,
 
+    /** The record, for a job that has the pod's turn and found that the reconciler is about to write to it: from here on it is not. */
+    async settle(pod: PodDocument): Promise<PodDocument | null> {
+      let now: PodDocument | null = pod;
+      while (now?.reconciling)
+        now =
+          (await model
+            .findOneAndUpdate({ _id: now._id, reconciling: now.reconciling }, { $set: { reconciling: null } }, { returnDocument: "after" })
+            .lean<PodDocument>()) ?? (await model.findById(now._id).lean<PodDocument>());
+      return now;
+    },
+
     /** Notes a run whose end nobody saw, so that the next job in this pod ends it first. */
     async addUnsettled(key: string, run: string): Promise<void> {
       await model.updateOne({ _id: key }, { $addToSet: { unsettled: run } });
@@ -168,11 +199,16 @@ const fresh = {
   updated: [],
   service: { nodePort: null, accessUrl: null, ports: [] },
   error: null,
+  cause: null,
+  drifted: [],
+  marks: null,
+  reconciling: null,
   startedAt: null,
   stoppedAt: null,
   observedAt: null,
-} satisfies PodPatch;
+} satisfies PodPatch & { reconciling: null };
 
-function literals(values: object): object {
+/** Values of fields, taken as they are. */
+export function literals(values: object): object {
   return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, literal(value)]));
 }

@@ -16,10 +16,10 @@ export function serverTime(plusMs = 0): unknown {
   return plusMs === 0 ? "$$NOW" : { $add: ["$$NOW", plusMs] };
 }
 
-/** Counts the write as one that a caller sees, and appends the named fields to the bounded history. Goes last. */
-export function visible(fields: readonly string[]): UpdateStage {
+/** Counts the write as one that a caller sees, and appends the named fields, and what `more` says, to the bounded history. Goes last. */
+export function visible(fields: readonly string[], more: Record<string, unknown> = {}): UpdateStage {
   const version = { $add: ["$version", 1] };
-  const entry = { version, at: "$$NOW", ...Object.fromEntries(fields.map((field) => [field, `$${field}`])) };
+  const entry = { version, at: "$$NOW", ...Object.fromEntries(fields.map((field) => [field, `$${field}`])), ...more };
   return {
     $set: { version, updatedAt: "$$NOW", history: { $slice: [{ $concatArrays: ["$history", [entry]] }, -historyLength] } },
   };

@@ -15,6 +15,8 @@ import { createExpiryStore, type ExpiryStore } from "./pod-expiry.ts";
 import { createAdmissionStore, ownerSchema, type AdmissionStore, type OwnerDocument } from "./admissions.ts";
 import { createPodStore, type PodStore } from "./pods.ts";
 import { createRoom } from "./room.ts";
+import { createReconcileStore, type ReconcileStore } from "./pod-reconcile.ts";
+import { createSightingStore, sightingSchema, type SightingDocument, type SightingStore } from "./sightings.ts";
 import { createSessionStore, sessionSchema, type SessionDocument, type SessionStore } from "./sessions.ts";
 import { createTemplateStore, templateSchema, type TemplateDocument, type TemplateStore } from "./templates.ts";
 import { createTokenStore, tokenSchema, type TokenDocument, type TokenStore } from "./tokens.ts";
@@ -43,6 +45,8 @@ export type Store = {
   hosts: HostStore;
   admissions: AdmissionStore;
   expiry: ExpiryStore;
+  reconcile: ReconcileStore;
+  sightings: SightingStore;
   output: OutputStore;
   input: InputStore;
   leases: LeaseStore;
@@ -83,6 +87,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       owners: connection.model<OwnerDocument>("Owner", ownerSchema),
       output: connection.model<OutputDocument>("Output", outputSchema),
       input: connection.model<InputDocument>("Input", inputSchema),
+      sightings: connection.model<SightingDocument>("Sighting", sightingSchema),
       leases: connection.model<LeaseDocument>("Lease", leaseSchema),
       tokens: connection.model<TokenDocument>("Token", tokenSchema),
       templates: connection.model<TemplateDocument>("Template", templateSchema),
@@ -98,6 +103,8 @@ export async function openStore(options: StoreOptions): Promise<Store> {
       hosts: createHostStore(models.hosts, models.pods),
       admissions: createAdmissionStore(models.owners, models.pods, models.hosts),
       expiry: createExpiryStore(models.pods),
+      reconcile: createReconcileStore(models.pods, models.jobs),
+      sightings: createSightingStore(models.sightings),
       output: createOutputStore(models.output, { retentionMs }),
       input: createInputStore(models.input),
       leases: createLeaseStore(models.leases),

@@ -31,7 +31,7 @@ export async function showPods(me) {
     `,
     further: "Further pods",
     none: html`<code>podq create --project p1</code> makes the first one.`,
-    body: (items, none) => table("Pods", ["Pod", "Status", "Host", "Image", "Age", "Access"], items.map(rowOf), none),
+    body: (items, none) => table("Pods", ["Pod", "Status", "Seen", "Host", "Image", "Age", "Access"], items.map(rowOf), none),
   });
 }
 
@@ -40,6 +40,7 @@ function rowOf(pod) {
   return [
     html`${podLink(pod)}${labels(pod.labels)}`,
     html`${pill(pod.status)}${pod.error === null ? nothing : html`<span class="code" title=${pod.error.message}>${pod.error.code}</span>`}`,
+    pod.observedAt === null ? html`<span class="none">–</span>` : age(pod.observedAt),
     pod.host.name,
     html`<span class="image">${pod.image}</span>`,
     age(pod.createdAt),

@@ -67,7 +67,12 @@ export function addEventRoutes(app: App, context: Context, followers: ReturnType
       const read = async (): Promise<Followed> => {
         const pod = await store.pods.get(key);
         if (pod === null) throw new ApiError("not-found", `there is no pod ${key}`);
-        return { version: pod.version, history: pod.history, show: () => toPodRecord(pod), over: false };
+        return {
+          version: pod.version,
+          history: pod.history,
+          show: async () => toPodRecord(pod, await store.sightings.latest()),
+          over: false,
+        };
       };
       await read();
       return answer(

@@ -77,8 +77,9 @@ export function addPodRoutes(app: App, context: Context): void {
       const [after] = positionOf(cursor, z.tuple([z.string()])) ?? [];
       const asked = { ...defined({ status, host, owners, after }), labels: labelsOf(label) };
       const pods = await store.pods.list(asked, limit);
+      const sightings = await store.sightings.latest();
       const last = pods.length < limit ? undefined : pods.at(-1);
-      return { items: pods.map(toPodRecord) as never[], next: last === undefined ? null : cursorOf([last._id]) };
+      return { items: pods.map((pod) => toPodRecord(pod, sightings)) as never[], next: last === undefined ? null : cursorOf([last._id]) };
     },
   );
 
@@ -94,7 +95,7 @@ export function addPodRoutes(app: App, context: Context): void {
         demandOwner(request.caller, owner);
         const pod = await store.pods.get(key);
         if (pod === null) throw new ApiError("not-found", `there is no pod ${key}`);
-        return toPodRecord(pod);
+        return toPodRecord(pod, await store.sightings.latest());
       },
     );
 

@@ -27,11 +27,12 @@ export function addRecords(program: Command, context: CliContext): void {
       const rows = pods.map((pod) => [
         ownerOf(pod),
         pod.error === null ? pod.status : `${pod.status} (${pod.error.code})`,
+        pod.observedAt === null ? "" : age(pod.observedAt),
         age(pod.createdAt),
         pod.image,
         pod.service.accessUrl ?? "",
       ]);
-      await write(stdout, options.json ? json(pods) : table(["POD", "STATUS", "AGE", "IMAGE", "ACCESS URL"], rows, stdout.columns));
+      await write(stdout, options.json ? json(pods) : table(["POD", "STATUS", "SEEN", "AGE", "IMAGE", "ACCESS URL"], rows, stdout.columns));
     });
 
   withOwner(program.command("get").description("show an owner's pod"))

@@ -1,6 +1,6 @@
 import type { Params } from "@podq/jobs";
 import { KubeError, type Pods } from "@podq/kube";
-import { toPodRecord, type Store } from "@podq/store";
+import { toPodRecord, type PodPatch, type Store } from "@podq/store";
 import type { Handler } from "../execute.ts";
 import { notDue } from "../due.ts";
 import { failurePatch, keyOf, type Place } from "./place.ts";
@@ -39,18 +39,26 @@ export function deleteHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, p
       if (error instanceof KubeError) await store.pods.patch(going, { ...failurePatch(error, place), status: "error" });
       throw error;
     }
-    const gone = await store.pods.patch(going, {
-      status: "deleted",
-      podName: null,
-      podUid: null,
-      service: { nodePort: null, accessUrl: null, ports: [] },
-      differs: [],
-      error: null,
-      stoppedAt: new Date(),
-      observedAt: new Date(),
-    });
+    const gone = await store.pods.patch(going, gonePatch());
     return gone === null
       ? { kind: "fenced" }
       : { kind: "end", state: "succeeded", result: toPodRecord(gone), error: null, why: "it is gone" };
+  };
+}
+
+/** What is recorded of a pod once nothing of it is left. */
+export function gonePatch(): PodPatch {
+  return {
+    status: "deleted",
+    podName: null,
+    podUid: null,
+    service: { nodePort: null, accessUrl: null, ports: [] },
+    differs: [],
+    cause: null,
+    drifted: [],
+    marks: null,
+    error: null,
+    stoppedAt: new Date(),
+    observedAt: new Date(),
   };
 }

@@ -58,6 +58,9 @@ export function patchOf(observed: PodObservation, place: Place): PodPatch {
     podName: observed.podName ?? null,
     podUid: observed.podUid ?? null,
     differs: observed.differs,
+    cause: null,
+    drifted: [],
+    marks: observed.marks ?? null,
     service: {
       nodePort,
       accessUrl: nodePort === null || address === undefined ? null : `http://${address}:${nodePort}`,

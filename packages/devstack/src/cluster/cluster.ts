@@ -10,6 +10,7 @@ import { startKubelet } from "./kubelet.ts";
 import type { Kubelet } from "./kubelet.ts";
 import { makeNode } from "./node.ts";
 import { serveNodePorts } from "./node-ports.ts";
+import { startNothing } from "./no-process.ts";
 import { startPlain } from "./plain-process.ts";
 import type { Loop } from "./reconcile.ts";
 import { canIsolate, removeTree, startIsolated } from "./sandbox.ts";
@@ -34,6 +35,8 @@ export type ClusterOptions = {
   nodePorts?: NodePortRange;
   /** Whether pods get namespaces of their own. Default: if the kernel grants them. */
   isolate?: boolean;
+  /** False: containers are only said to run, so that there can be thousands of them. Default: true. */
+  processes?: boolean;
   /** Folders of this machine that every pod sees at a path of its own, to leave marks in. Default: none. */
   binds?: readonly { from: string; to: string }[];
 };
@@ -93,7 +96,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
     backOffMs: options.backOffMs ?? 1000,
     newAddress: addresses(),
     binds: (options.binds ?? []).map((bind) => ({ ...bind, mode: "rw" })),
-    start: isolated ? startIsolated : startPlain,
+    start: options.processes === false ? startNothing : isolated ? startIsolated : startPlain,
   });
   waiting.kubelet = kubelet;
   waiting.loops = startControllers(store, script, options.namespaceDelayMs ?? 300);

@@ -57,11 +57,11 @@ export function createHandler({ store, api, kubelet }: { store: Store; api: Api;
         reply(200, asTables ? asTable(collection.resource, [found()], version) : found());
         break;
       case "list": {
-        const items = collection.list(namespace).filter(selection(collection, query));
+        const { items, metadata } = pageOf(collection.list(namespace).filter(selection(collection, query)), query);
         const whole = {
           kind: `${collection.resource.kind}List`,
           apiVersion: apiVersion(collection.resource),
-          metadata: { resourceVersion: version },
+          metadata: { resourceVersion: version, ...metadata },
           items,
         };
         reply(200, asTables ? asTable(collection.resource, items, version) : whole);
@@ -120,6 +120,21 @@ function selection({ resource }: Collection<KubeObject>, query: URLSearchParams)
   return (object) => labels(object.metadata.labels ?? {}) && fields(object);
 }
 
+// A page of a list, and where the next one begins: behind the last of this one.
+function pageOf(all: readonly KubeObject[], query: URLSearchParams): { items: KubeObject[]; metadata: object } {
+  const limit = Number(query.get("limit") ?? 0) || all.length;
+  const after = Buffer.from(query.get("continue") ?? "", "base64url").toString();
+  const rest = all.filter((one) => keyOf(one) > after);
+  const items = rest.slice(0, limit);
+  const last = items.at(-1);
+  if (last === undefined || rest.length === items.length) return { items, metadata: {} };
+  return { items, metadata: { continue: Buffer.from(keyOf(last)).toString("base64url"), remainingItemCount: rest.length - items.length } };
+}
+
+function keyOf({ metadata }: KubeObject): string {
+  return `${metadata.namespace ?? ""}/${metadata.name}`;
+}
+
 function watchOptions(
   collection: Collection<KubeObject>,
   namespace: string | undefined,
@@ -131,7 +146,8 @@ function watchOptions(
   const bookmarks = query.get("sendInitialEvents") === "true";
   const since = version === "" || version === "0" || bookmarks ? {} : { since: Number(version) };
   const timeoutMs = Number(query.get("timeoutSeconds") ?? 1800) * 1000;
-  return { namespace, test: (object) => matches(object) && (name === "" || object.metadata.name === name), ...since, timeoutMs, bookmarks };
+  const test = (object: KubeObject): boolean => matches(object) && (name === "" || object.metadata.name === name);
+  return { namespace, test, ...since, timeoutMs, bookmarks, progress: query.get("allowWatchBookmarks") === "true" };
 }
 
 function deleted({ resource }: Collection<KubeObject>, name: string, result: Deleted): object {

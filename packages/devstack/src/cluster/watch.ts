@@ -11,7 +11,12 @@ export type WatchOptions = {
   since?: number;
   timeoutMs: number;
   bookmarks: boolean;
+  /** Whether the client wants to hear now and then how far it has come. */
+  progress: boolean;
 };
+
+// A real server says so once a minute.
+const PROGRESS_MS = 5_000;
 
 /** Streams the changes of a collection, a JSON document a line, until the time is over or the client goes. */
 export function streamChanges(store: Store, of: Collection<KubeObject>, options: WatchOptions, response: ServerResponse): void {
@@ -48,8 +53,14 @@ export function streamChanges(store: Store, of: Collection<KubeObject>, options:
   }
   const stop = store.onChange(pass);
   const timer = setTimeout(() => response.end(), timeoutMs);
+  const reached = (): void => {
+    const metadata = { resourceVersion: String(store.revision), creationTimestamp: null };
+    send("BOOKMARK", { kind: of.resource.kind, apiVersion: apiVersion(of.resource), metadata });
+  };
+  const progress = options.progress ? setInterval(reached, PROGRESS_MS) : undefined;
   response.once("close", () => {
     clearTimeout(timer);
+    clearInterval(progress);
     stop();
   });
 }
