@@ -24,7 +24,10 @@ const statusOf: Partial<Record<ProblemCode, number>> = {
   "not-found": 404,
   "method-not-allowed": 405,
   "request-too-slow": 408,
+  "path-refused": 400,
   conflict: 409,
+  "pod-not-running": 409,
+  "volume-read-only": 409,
   "body-too-large": 413,
   "unsupported-media-type": 415,
   "backlog-full": 429,
@@ -32,6 +35,7 @@ const statusOf: Partial<Record<ProblemCode, number>> = {
   "head-too-large": 431,
   internal: 500,
   unavailable: 503,
+  "volume-full": 507,
 };
 
 const titles: Record<number, string> = {
@@ -48,6 +52,7 @@ const titles: Record<number, string> = {
   431: "Too large a head",
   500: "podq failed",
   503: "podq cannot be reached",
+  507: "No room for it",
 };
 
 /** An error as RFC 9457 has it. `code` is stable; `field` names what is wrong in the request, `jobId` a job that may have been accepted. */

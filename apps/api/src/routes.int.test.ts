@@ -53,7 +53,7 @@ function pathOf({ url }: Route): string {
 async function answer(route: Route, headers: Record<string, string>): Promise<{ status: number; text: string }> {
   const key = `${route.method} ${route.url}`;
   const writes = !["GET", "HEAD"].includes(route.method);
-  const bytes = route.url.endsWith("/stdin");
+  const bytes = route.url.endsWith("/stdin") || route.url.endsWith("/files");
   const type = bytes ? "application/octet-stream" : "application/json";
   const response = await fetch(`${scene.url}${pathOf(route)}${queries[key] ?? ""}`, {
     method: route.method,

@@ -50,4 +50,4 @@ const problems = (...statuses: number[]): Record<number, object> =>
 /** Problems that every route may answer with. */
 export const anyProblem = problems(400, 401, 403, 404, 429, 431, 500, 503);
 /** The same of routes that write. */
-export const writeProblem = { ...anyProblem, ...problems(409, 413, 415) };
+export const writeProblem = { ...anyProblem, ...problems(409, 413, 415, 507) };

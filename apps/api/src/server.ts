@@ -23,6 +23,7 @@ import { describeRoutes } from "./openapi.ts";
 import type { Metrics } from "./metrics.ts";
 import { ApiError, problem, type Problem, type ProblemCode } from "./problem.ts";
 import { addEventRoutes } from "./routes/events.ts";
+import { addFileRoutes } from "./routes/files.ts";
 import { addHealthRoutes } from "./routes/health.ts";
 import { addHostRoutes } from "./routes/hosts.ts";
 import { addJobRoutes } from "./routes/jobs.ts";
@@ -130,6 +131,7 @@ export async function createServer(
   addHostRoutes(app, context);
   addOwnerRoutes(app, context);
   addTemplateRoutes(app, context);
+  addFileRoutes(app, context);
   addJobRoutes(app, context, followers);
   addOutputRoutes(app, context);
   addEventRoutes(app, context, followers);

@@ -5,6 +5,7 @@ import { addDelete } from "./commands/delete.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
 import { addHosts } from "./commands/hosts.ts";
+import { addFiles } from "./commands/files.ts";
 import { addPower } from "./commands/power.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
@@ -23,6 +24,7 @@ export function createProgram(context: CliContext): Command {
     .helpCommand(false);
   addCreate(program, context);
   addExec(program, context);
+  addFiles(program, context);
   addPower(program, context);
   addDelete(program, context);
   addRecords(program, context);

@@ -15,7 +15,7 @@ export type InputReader = {
 /** What reading inputs takes. `silenceMs`: how long a writer may not be heard of. */
 export type InputMeans = { store: Pick<Store, "jobs" | "input">; line: Pick<Line, "nudgeInput">; listener: Listener; silenceMs: number };
 
-const removedAtOnce = 524_288;
+const removedAtOnce = 2_097_152;
 
 /** Reads a job's standard input as it is written, and removes what the pod has. */
 export async function openInput({ store, line, listener, silenceMs }: InputMeans, job: JobDocument, log: Logger): Promise<InputReader> {

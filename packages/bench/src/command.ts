@@ -3,12 +3,13 @@ import { BenchError } from "./errors.ts";
 
 /** What is to be measured: `quick` is a small version that shows that the bench works, not how fast podq is. */
 export type BenchCommand = {
-  what: "exec" | "queue" | "backlog" | "subscribers" | "output" | "reconcile";
+  what: "exec" | "files" | "queue" | "backlog" | "subscribers" | "output" | "reconcile";
   cluster: "embedded" | "real";
   quick: boolean;
 };
 
-const usage = "usage: bench exec [--cluster embedded|real] [--quick]   or   bench queue|backlog|subscribers|output|reconcile [--quick]";
+const usage =
+  "usage: bench exec|files [--cluster embedded|real] [--quick]   or   bench queue|backlog|subscribers|output|reconcile [--quick]";
 
 /** Reads the command line. Throws BenchError `bad-argument`. */
 export function parseCommand(argv: readonly string[]): BenchCommand {
@@ -28,5 +29,5 @@ export function parseCommand(argv: readonly string[]): BenchCommand {
 }
 
 function isBench(what: string | undefined): what is BenchCommand["what"] {
-  return what !== undefined && ["exec", "queue", "backlog", "subscribers", "output", "reconcile"].includes(what);
+  return what !== undefined && ["exec", "files", "queue", "backlog", "subscribers", "output", "reconcile"].includes(what);
 }

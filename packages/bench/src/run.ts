@@ -3,6 +3,7 @@ import { parseCommand } from "./command.ts";
 import { chooseCluster } from "./config.ts";
 import { BenchError } from "./errors.ts";
 import { benchExec, fullExecPlan, quickExecPlan } from "./exec/bench.ts";
+import { benchFiles, fullFilesPlan, quickFilesPlan } from "./files/bench.ts";
 import { benchSubscribers, fullSubscribersPlan, quickSubscribersPlan } from "./subscribers/bench.ts";
 import { benchOutput, fullOutputPlan, quickOutputPlan } from "./output/bench.ts";
 import { benchReconcile, fullReconcilePlan, quickReconcilePlan } from "./reconcile/bench.ts";
@@ -17,6 +18,7 @@ export async function runBench(argv: readonly string[], stop: AbortSignal): Prom
     chooseCluster(cluster);
     const benches = {
       exec: async () => benchExec(quick ? quickExecPlan : fullExecPlan, say, stop),
+      files: async () => benchFiles(quick ? quickFilesPlan : fullFilesPlan, say, stop),
       queue: async () => benchQueue(quick ? quickQueuePlan : fullQueuePlan, say, stop),
       subscribers: async () => benchSubscribers(quick ? quickSubscribersPlan : fullSubscribersPlan, say, stop),
       output: async () => benchOutput(quick ? quickOutputPlan : fullOutputPlan, say, stop),

@@ -16,8 +16,8 @@ export type Feeds = {
   close: () => Promise<void>;
 };
 
-const chunkBytes = 262_144;
-const windowBytes = 4_194_304; // stored and not yet in the pod
+const chunkBytes = 1_048_576;
+const windowBytes = 8_388_608; // stored and not yet in the pod
 const beatMs = 10_000;
 const lookMs = 250;
 const pauseMs = 250;

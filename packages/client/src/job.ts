@@ -19,6 +19,8 @@ export type Job<K extends Kind = Kind> = {
   subscribe: (listener: (status: JobStatus) => void, options?: { onError?: (error: unknown) => void }) => Subscription;
   /** An exec's output: what is there, then live until the end. */
   output: (options?: OutputOptions) => AsyncIterable<OutputPiece>;
+  /** Removes an ended exec's output, which is kept for days otherwise. */
+  discardOutput: () => Promise<void>;
   /** Asks for its end, in whatever state it is; a finished job stays as it is. Returns where it stands then. */
   cancel: (options?: { reason?: string }) => Promise<JobStatus>;
   /**
@@ -101,6 +103,12 @@ export function jobHandle<K extends Kind>(context: Context, id: string): Job<K> 
       return { stop: () => stop.abort(), done };
     },
     output: (options) => readOutput(store, listener, id, options),
+    async discardOutput() {
+      const { kind, state } = await read();
+      if (!isTerminal(state))
+        throw new PodqError("conflict", `job ${id} is a${kind === "exec" ? "n exec" : ` ${kind}`} and ${state}; it may still write`);
+      await store.output.remove(id).catch((error: unknown) => Promise.reject(asPodqError(error)));
+    },
     async cancel({ reason = "cancelled by its caller" } = {}) {
       const job = await line.cancel(id, reason).catch((error: unknown) => Promise.reject(asPodqError(error)));
       if (job === null) throw notFound(id);

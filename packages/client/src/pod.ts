@@ -2,6 +2,7 @@ import { defaultPodName, parseRequest, podKey, type JobRequest, type Kind, type 
 import { toPodRecord, type PodRecord } from "@podq/store";
 import type { Context } from "./context.ts";
 import { accept, type Stdin } from "./accept.ts";
+import { filesOf, type Files } from "./files/files.ts";
 import { asPodqError, PodqError } from "./errors.ts";
 import { jobHandle, type Job } from "./job.ts";
 import type { ExecResult } from "./result.ts";
@@ -55,6 +56,8 @@ export type Pod = {
    * Throws PodqError `not-found`.
    */
   extend: (options?: { ttlMs?: number }) => Promise<PodRecord>;
+  /** The files of its /workspace. */
+  readonly files: Files;
   /** Its record; null if there never was one. */
   get: () => Promise<PodRecord | null>;
 };
@@ -81,7 +84,7 @@ export function podHandle(context: Context, address: PodAddress): Pod {
     return submit(kind, params, rest);
   };
 
-  const pod: Pod = {
+  const pod: Omit<Pod, "files"> = {
     owner: checked.owner,
     name,
     create: async (options) => plainly("create", options),
@@ -117,7 +120,7 @@ export function podHandle(context: Context, address: PodAddress): Pod {
       }
     },
   };
-  return pod;
+  return { ...pod, files: filesOf(pod) };
 }
 
 function checkAddress(owner: unknown, name: string): { owner: Owner } {

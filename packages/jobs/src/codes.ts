@@ -37,6 +37,10 @@ export const codes = [
   "command-not-found",
   "outcome-unknown",
   "pod-replaced",
+  // the files in it
+  "path-refused",
+  "volume-full",
+  "volume-read-only",
   // the way to the pod
   "host-unreachable",
   "host-key-mismatch",

@@ -56,6 +56,11 @@ export function createOutputStore(model: Model<OutputDocument>, options: { reten
       }
     },
 
+    /** Removes all that is stored of a job's output. */
+    async remove(job: string): Promise<void> {
+      await model.deleteMany({ job });
+    },
+
     /** How many bytes of a stream are stored. */
     async size(job: string, run: number, stream: Stream): Promise<number> {
       const last = await model.findOne({ job, run, stream }).sort({ offset: -1 }).lean<OutputDocument>();

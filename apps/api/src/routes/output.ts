@@ -3,7 +3,8 @@ import { jobHandle, type Context } from "@podq/client/handles";
 import { inQuery } from "@podq/jobs";
 import type { FastifyReply } from "fastify";
 import { z } from "zod";
-import { anyProblem, jobParams } from "../schemas.ts";
+import { demandScope } from "../access.ts";
+import { anyProblem, jobParams, writeProblem } from "../schemas.ts";
 import type { App } from "../server.ts";
 import { allowedSignal } from "./gone.ts";
 import { jobOf } from "./jobs.ts";
@@ -43,6 +44,17 @@ export function addOutputRoutes(app: App, context: Context): void {
       const body = stream === undefined ? lines(pieces) : bytes(pieces);
       const begun = follow ? atOnce(reply, quiet(body, signal)) : quiet(body, signal);
       return reply.send(Readable.from(begun, { objectMode: false }) as never);
+    },
+  );
+
+  app.delete(
+    "/v1/jobs/:id/output",
+    { schema: { summary: "Remove what an ended exec's command wrote", params: jobParams, response: { 204: z.null(), ...writeProblem } } },
+    async (request, reply) => {
+      demandScope(request.caller, "run");
+      const { _id: id } = await jobOf(context, request.caller, request.params.id);
+      await jobHandle(context, id).discardOutput();
+      return reply.code(204).send(null);
     },
   );
 }

@@ -4,6 +4,7 @@ import type { PodRecord } from "@podq/store";
 import { z } from "zod";
 import type { Podq } from "../connect.ts";
 import { PodqError } from "../errors.ts";
+import { filesOf } from "../files/files.ts";
 import type { Job } from "../job.ts";
 import type { EnqueueOptions, Pod, PodAddress } from "../pod.ts";
 import type { JobStatus } from "../status.ts";
@@ -71,7 +72,7 @@ function httpPod(transport: Transport, { name = "default", ...given }: PodAddres
     return httpJob<K>(transport, job.id);
   };
 
-  const pod: Pod = {
+  const pod: Omit<Pod, "files"> = {
     owner,
     name,
     create: async (options = {}) => submit("/v1/pods", { method: "POST", body: { owner, name } }, options),
@@ -102,7 +103,7 @@ function httpPod(transport: Transport, { name = "default", ...given }: PodAddres
       }
     },
   };
-  return pod;
+  return { ...pod, files: filesOf(pod) };
 }
 
 // Options go where the request has its own: into the body, or a delete's query.

@@ -65,6 +65,7 @@ export function httpJob<K extends Kind>(transport: Transport, id: string): Job<K
       return { stop: () => stop.abort(), done };
     },
     output: (options) => readOutput(transport, path, options),
+    discardOutput: async () => void (await transport.json(`${path}/output`, { method: "DELETE" })),
     cancel: async ({ reason } = {}) =>
       jobWire.parse(await transport.json(`${path}/cancel`, { method: "POST", body: reason === undefined ? {} : { reason } })),
     async signal(signal) {

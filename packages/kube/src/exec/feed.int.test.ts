@@ -48,7 +48,7 @@ describe("live input", () => {
     const first = begin(worker(), target, { command: ["sha256sum"], liveStdin: source });
     const cut = async (at: number): Promise<void> => {
       await eventually("more is taken", () => source.takenTo > at || source.takenTo === bytes.length);
-      pod.opened.at(-1)!.channel.close();
+      for (const { channel } of pod.opened) channel.close();
       cuts += 1;
     };
     for (let n = 0; n < 6; n += 1) await cut(n * 1_500_000);
@@ -60,6 +60,21 @@ describe("live input", () => {
     expect(await second.outcome).toMatchObject({ kind: "ended", exitCode: 0 });
     expect(second.ear.text("stdout")).toBe(`${createHash("sha256").update(bytes).digest("hex")}  -\n`);
     expect(cuts).toBe(9);
+  });
+
+  it("goes on when the way of its raw pieces is cut again and again, and its session is not", async () => {
+    const bytes = randomBytes(24 * 1024 * 1024);
+    const source = new Source();
+    source.write(bytes, true);
+    const { ear, outcome } = begin(worker(), target, { command: ["sha256sum"], liveStdin: source });
+    for (let n = 1; n <= 2; n += 1) {
+      await eventually("a raw way is open", () => pod.opened.filter(({ bulk }) => bulk).length === n);
+      await eventually("more is taken", () => source.takenTo > n * 6_000_000);
+      pod.opened.findLast(({ bulk }) => bulk)!.channel.close();
+    }
+    expect(await outcome).toMatchObject({ kind: "ended", exitCode: 0, leftRunning: 0 });
+    expect(ear.text("stdout")).toBe(`${createHash("sha256").update(bytes).digest("hex")}  -\n`);
+    expect(pod.opened.filter(({ bulk }) => !bulk)).toHaveLength(1);
   });
 
   it("that is not read is not sent on and on, and does not keep the command from its end", async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as wait } from "node:timers/promises";
+import { BULK_BYTES, openBulk, type Bulk } from "./bulk.ts";
 import type { Frame } from "./frames.ts";
 import type { LiveInput } from "./outcome.ts";
 import { calls, FEED_BYTES } from "./protocol.ts";
@@ -9,6 +10,13 @@ const WINDOW_BYTES = 1024 * 1024;
 const WINDOW_PIECES = 16;
 // Sent and not known to be taken: on a slow way, more of it would hold up the answers that show the session's life.
 const UNTAKEN_BYTES = 512 * 1024;
+// Raw pieces go their own way, so an answer may be older than they are: only when it stays so are they taken for lost.
+const BULK_FROM_BYTES = 512 * 1024;
+const BULK_WINDOW_BYTES = 8 * BULK_BYTES;
+const BULK_UNTAKEN_BYTES = 4 * BULK_BYTES;
+const BULK_STALL_MS = 10_000;
+const BULK_OVER_MS = 500;
+const BULK_TRIES = 3;
 const FIRST_PAUSE_MS = 5;
 const LONGEST_PAUSE_MS = 500;
 const REFUSED_PAUSE_MS = 200;
@@ -36,6 +44,12 @@ export class Feed {
   /** What an earlier session left untold: how many pieces it was nobody knows, so it counts as a full window. */
   #inherited = 0;
   #refusedUntil = 0;
+  #bulk: Bulk | undefined;
+  #bulkTries = 0;
+  #bulkFrom = 0;
+  /** Whether pieces go the bulk way now. */
+  #raw = false;
+  #movedAt = 0;
   /** Ends of the pieces that are not fed yet. */
   #out: number[] = [];
 
@@ -55,6 +69,7 @@ export class Feed {
 
   stop(): void {
     this.#stopped.abort();
+    this.#bulk?.close();
     this.#answer(undefined);
     this.#notify();
   }
@@ -82,7 +97,7 @@ export class Feed {
       }
       // The end leaves no number behind that would show it was taken: it is said again until the pod has no more to say.
       if (this.#endSent && this.#fed === this.#sent && pauseMs > 4 * FIRST_PAUSE_MS) this.#session.send(this.#end());
-      await wait(pauseMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
+      await wait(this.#raw ? pauseMs * 3 : pauseMs, undefined, { signal: this.#stopped.signal }).catch(() => undefined);
     }
   }
 
@@ -96,12 +111,14 @@ export class Feed {
     }
     this.#nothings = 0;
     const moved = fed > this.#fed || taken > this.#taken || this.#sent === undefined;
+    if (moved) this.#movedAt = performance.now();
     this.#fed = Math.max(this.#fed, fed);
     this.#taken = Math.max(this.#taken, taken);
     if (this.#sent === undefined || sent === undefined) {
       this.#sent = this.#taken;
       this.#inherited = this.#taken;
-    } else if (taken < sent || taken > this.#sent) {
+      this.#bulkFrom = this.#taken + BULK_FROM_BYTES;
+    } else if ((taken < sent && !this.#mayBeUnderWay()) || taken > this.#sent) {
       // Refused: the disk is full, or another session was quicker.
       if (taken < sent) this.#refusedUntil = performance.now() + REFUSED_PAUSE_MS;
       this.#sent = taken;
@@ -122,19 +139,48 @@ export class Feed {
       if (pauseMs > 0) await wait(pauseMs, undefined, { signal: this.#stopped.signal });
       if (this.#done) return;
       const at = this.#sent!;
-      const bytes = await this.#source.read(at, FEED_BYTES, this.#stopped.signal);
+      if (this.#fed >= this.#bulkFrom) this.#wantBulk();
+      const bytes = await this.#source.read(at, this.#raw ? BULK_BYTES : FEED_BYTES, this.#stopped.signal);
       if (this.#done) return;
       if (at !== this.#sent) continue; // the pod is somewhere else by now
       if (bytes === null) {
         this.#endSent = true;
         this.#session.send(this.#end());
       } else {
+        if (this.#taken === at) this.#movedAt = performance.now();
         this.#sent = at + bytes.length;
         this.#out.push(this.#sent);
-        if (!this.#session.send(calls.feed(this.#id, at, bytes))) await this.#session.drained();
+        if (this.#raw) await this.#bulk?.send(at, bytes);
+        else if (!this.#session.send(calls.feed(this.#id, at, bytes))) await this.#session.drained();
       }
       this.#notify();
     }
+  }
+
+  // Much is coming: it goes raw from when nothing is under way the other way.
+  #wantBulk(): void {
+    this.#bulkFrom = Infinity;
+    if (this.#bulkTries++ === BULK_TRIES) return;
+    void openBulk(this.#session, this.#id, this.#stopped.signal).then((bulk) => {
+      if (this.#done) bulk?.close();
+      else this.#bulk = bulk;
+      this.#notify();
+    });
+  }
+
+  #mayBeUnderWay(): boolean {
+    if (!this.#raw) return false;
+    const stillMs = performance.now() - this.#movedAt;
+    if (stillMs < (this.#bulk?.over ? BULK_OVER_MS : BULK_STALL_MS)) return true;
+    this.#leaveBulk();
+    return false;
+  }
+
+  #leaveBulk(): void {
+    this.#bulk?.close();
+    this.#bulk = undefined;
+    this.#raw = false;
+    this.#bulkFrom = this.#taken;
   }
 
   #end(): Buffer {
@@ -144,6 +190,13 @@ export class Feed {
   #isOpen(): boolean {
     const sent = this.#sent;
     if (sent === undefined || this.#endSent || this.#fed < this.#inherited) return false;
+    if (this.#bulk && !this.#raw) {
+      if (this.#taken < sent) return false;
+      this.#raw = true;
+      this.#movedAt = performance.now();
+    }
+    if (this.#bulk?.over && this.#taken === sent) this.#leaveBulk();
+    if (this.#raw) return sent - this.#fed < BULK_WINDOW_BYTES && sent - this.#taken < BULK_UNTAKEN_BYTES;
     return sent - this.#fed < WINDOW_BYTES && sent - this.#taken < UNTAKEN_BYTES && this.#out.length < WINDOW_PIECES;
   }
 

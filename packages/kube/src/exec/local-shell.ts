@@ -25,9 +25,9 @@ function installed(name: string): boolean {
   }
 }
 
-type Streams = { child: ChildProcess; channel: Channel };
+type Streams = { child: ChildProcess; channel: Channel; bulk: boolean };
 
-/** Stands in for the pod: every `open` is one more shell in it, whatever the argv. */
+/** Stands in for the pod: every `open` is one more shell in it; of the argv only what the shell is told. */
 export class LocalPod {
   readonly dir: string = mkdtempSync(join(tmpdir(), "podq-exec-"));
   /** The directory that outlives the container. */
@@ -46,15 +46,15 @@ export class LocalPod {
     mkdirSync(this.kept);
   }
 
-  readonly open: Open = () => Promise.resolve({ kind: "open", channel: this.start().channel });
+  readonly open: Open = (argv) => Promise.resolve({ kind: "open", channel: this.start(argv.slice(argv.indexOf("--") + 2)).channel });
 
   /** The journal's directory. */
   get journal(): string {
     return join(this.kept, ".podq1");
   }
 
-  start(): Streams {
-    const [file = "", ...args] = this.#argv;
+  start(more: readonly string[] = []): Streams {
+    const [file = "", ...args] = [...this.#argv, ...more];
     const child = spawn(file, args, { cwd: this.dir, env: this.#env, stdio: ["pipe", "pipe", "pipe"] });
     const none = Buffer.alloc(0);
     const ended = new Promise<Exit>((resolve) => {
@@ -62,7 +62,7 @@ export class LocalPod {
     });
     child.stdin.on("error", () => undefined);
     const channel: Channel = { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, ended, close: () => cut(child) };
-    const streams = { child, channel };
+    const streams = { child, channel, bulk: more.length > 0 };
     this.opened.push(streams);
     return streams;
   }

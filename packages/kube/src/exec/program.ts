@@ -6,5 +6,10 @@ export function strip(source: string): string {
   return lines.filter((line) => line !== "" && !line.startsWith("#")).join("\n") + "\n";
 }
 
+const load = (name: string): string => strip(readFileSync(new URL(name, import.meta.url), "utf8"));
+
 /** The program that goes into the pod's `sh` ahead of the first call. */
-export const program: string = strip(readFileSync(new URL("./runner.sh", import.meta.url), "utf8"));
+export const program: string = load("./runner.sh");
+
+/** The program of the bulk way beside it. */
+export const bulkProgram: string = load("./bulk.sh");

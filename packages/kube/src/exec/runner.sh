@@ -358,7 +358,9 @@ starve() {
   0 | 1 | 138) ;;
   *) [ -s "$q_j/$q_id.k" ] || echo stdin >"$q_j/$q_id.k" ;;
   esac
-  rm -f "$q_j/$q_id.f" "$q_j/$q_id.q" "$q_j/$q_id.h" "$q_j/$q_id.i" "$q_j/$q_id".*.in
+  # Nor does a bulk way outlive it; its number is only believed with its name.
+  [ ! -s "$q_j/$q_id.b" ] || { read -r q_x <"$q_j/$q_id.b" && grep -q "$q_id" "/proc/$q_x/cmdline" && kill "$q_x"; }
+  rm -f "$q_j/$q_id.f" "$q_j/$q_id.q" "$q_j/$q_id.h" "$q_j/$q_id.i" "$q_j/$q_id.b" "$q_j/$q_id".*.in
 }
 
 # Ends a handler whose command was not started.

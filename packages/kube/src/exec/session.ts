@@ -38,6 +38,7 @@ const MAX_STDERR = 16_384;
  * there they are collected, and go in behind the program in one write, so that a cold command costs one kubectl.
  */
 export class Session {
+  readonly options: SessionOptions;
   readonly nonce: string = randomBytes(8).toString("hex");
   /** Settled when nothing more will come. */
   readonly over: Promise<Over>;
@@ -51,7 +52,6 @@ export class Session {
   /** Runs that ended here, whose output is stored and still in the journal. */
   readonly settled: string[] = [];
 
-  readonly #options: SessionOptions;
   readonly #reader: FrameReader;
   readonly #listeners = new Map<string, (letter: Letter) => void>();
   readonly #end: (over: Over) => void;
@@ -67,7 +67,7 @@ export class Session {
   #wallMs = 0;
 
   constructor(options: SessionOptions) {
-    this.#options = options;
+    this.options = options;
     this.#reader = new FrameReader(this.nonce);
     this.#pending = [Buffer.from(program), calls.boot(this.nonce, options.lookS, options.idleS, options.dirs)];
     const now = performance.now();
@@ -145,7 +145,7 @@ export class Session {
   }
 
   async #start(): Promise<void> {
-    const { open, argv, openTimeoutMs } = this.#options;
+    const { open, argv, openTimeoutMs } = this.options;
     const opened = await open(argv, { timeoutMs: openTimeoutMs, signal: this.#gaveUp.signal });
     if (opened.kind !== "open") return this.#finish("ended", { kind: "unopened", failure: opened, wrote: opened.kind === "unknown" });
     const { channel } = opened;
@@ -196,7 +196,7 @@ export class Session {
 
   #beat(): void {
     const now = performance.now();
-    const verdict = judge(this.#phase, this.#pulse, now, this.#options.patience);
+    const verdict = judge(this.#phase, this.#pulse, now, this.options.patience);
     if (verdict === "dead") {
       const detail = this.#phase === "opening" ? "no greeting" : "no answer";
       this.#finish("silent", { kind: "silent", detail, wrote: this.#wrote });
