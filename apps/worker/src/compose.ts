@@ -16,6 +16,7 @@ import { byHost } from "./hosts/by-host.ts";
 import { refuseSharedClusters, startHostLooks } from "./hosts/looks.ts";
 import { openHost, unknownHost } from "./hosts/open.ts";
 import { createPlacer } from "./hosts/placer.ts";
+import type { Shares } from "./hosts/shares.ts";
 import { createMetrics, type Metrics } from "./metrics.ts";
 import { startOrphanSweeper } from "./orphans.ts";
 import { nudging, nudgingAdmissions } from "./pod-nudges.ts";
@@ -69,11 +70,12 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
 
   const hosts = reached.map((host) => ({ ...host, ...through({ store: opened, pods: host.pods, execs: host.execs }) }));
   const { store } = hosts[0]!;
-  const handlersOf = (line: Line, listener: Listener): Executor["handlers"] => {
+  const handlersOf = (line: Line, listener: Listener, shares: Shares | undefined): Executor["handlers"] => {
     const told = { ...store, pods: nudging(store.pods, line), admissions: nudgingAdmissions(store.admissions, line) };
     const handlers = byHost({
       hosts,
-      place: createPlacer(hosts, async () => store.hosts.countPods()),
+      shares,
+      place: createPlacer(hosts, async () => store.hosts.countPods(), shares?.isFree),
       unknown: (host) => unknownHost(host, config),
       handlersOf: ({ pods, execs, place }) => ({
         create: createHandler(told, pods, place, config.ownerLimits),

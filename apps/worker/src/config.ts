@@ -37,6 +37,7 @@ const schema = z.object({
   PODQ_KUBECTL: text.default("kubectl"),
   PODQ_LOG_LEVEL: z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"),
   PODQ_CONCURRENCY: wholeNumber("a number of jobs", 64, 1, 1_000),
+  PODQ_HOST_CONCURRENCY: wholeNumber("a number of jobs", 0, 0, 1_000),
   PODQ_SESSIONS: wholeNumber("a number of sessions", 64, 1, 512),
   PODQ_SESSION_COMMANDS: wholeNumber("a number of commands", 32, 1, 256),
   PODQ_SESSION_IDLE_MS: milliseconds(60_000),
@@ -84,6 +85,8 @@ export type WorkerConfig = Readonly<{
   installation: string;
   logLevel: string;
   concurrency: number;
+  /** Jobs at once of one of several hosts; undefined: no bound. */
+  hostConcurrency: number | undefined;
   /** Kept sessions at once, commands at once in one of them, and how long one is kept without a command. */
   sessions: Readonly<{ max: number; commands: number; idleMs: number }>;
   /** Size limit of the volume in each pod that holds the journal of its execs. */
@@ -117,6 +120,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     throw new ConfigError(`wrong settings; ${lines.join("; ")}`);
   }
   const c = parsed.data;
+  const hosts = c.PODQ_HOSTS_FILE === undefined ? [onlyHost(c)] : readHostsFile(c.PODQ_HOSTS_FILE, given);
   return Object.freeze({
     tracing: readTracing(given),
     redisUrl: c.REDIS_URL,
@@ -125,6 +129,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     installation: c.PODQ_INSTALLATION,
     logLevel: c.PODQ_LOG_LEVEL,
     concurrency: c.PODQ_CONCURRENCY,
+    hostConcurrency: hosts.length < 2 ? undefined : c.PODQ_HOST_CONCURRENCY || Math.ceil(c.PODQ_CONCURRENCY / 2),
     sessions: Object.freeze({ max: c.PODQ_SESSIONS, commands: c.PODQ_SESSION_COMMANDS, idleMs: c.PODQ_SESSION_IDLE_MS }),
     journalSize: c.PODQ_JOURNAL_SIZE,
     leaseMs: c.PODQ_LEASE_MS,
@@ -142,7 +147,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     maxBacklog: c.PODQ_BACKLOG,
     ownerLimits: Object.freeze({ pods: c.PODQ_OWNER_PODS, cpu: c.PODQ_OWNER_CPU, memory: c.PODQ_OWNER_MEMORY }),
     hostsFile: c.PODQ_HOSTS_FILE,
-    hosts: Object.freeze(c.PODQ_HOSTS_FILE === undefined ? [onlyHost(c)] : readHostsFile(c.PODQ_HOSTS_FILE, given)),
+    hosts: Object.freeze(hosts),
   });
 }
 

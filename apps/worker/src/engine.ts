@@ -2,18 +2,22 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 import { createLine, type Line } from "@podq/client/line";
 import { connectRedis, createDispatcher, openListener, queueTelemetry, startConsumer, type Consumer, type Listener } from "@podq/queue";
-import type { Store } from "@podq/store";
+import type { PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
 import type { WorkerConfig } from "./config.ts";
 import { execute, type Executor, type Handler } from "./execute.ts";
 import { createAim } from "./aim.ts";
+import { createShares, type Shares } from "./hosts/shares.ts";
 import { createLeases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
 import { startExpiry } from "./expiry.ts";
 import { startSweeper } from "./sweep.ts";
 
 /** What of a worker's settings its engine reads. */
-export type EngineConfig = Pick<WorkerConfig, "redisUrl" | "prefix" | "concurrency" | "leaseMs" | "stallCheckMs" | "sweepMs">;
+export type EngineConfig = Pick<WorkerConfig, "redisUrl" | "prefix" | "concurrency" | "leaseMs" | "stallCheckMs" | "sweepMs"> & {
+  /** Jobs at once of one host; undefined: as many as there may be at all. */
+  hostConcurrency?: number | undefined;
+};
 
 /** The part of a worker that takes jobs, keeps their leases and sweeps; what a job does is its handlers' matter. */
 export type Engine = {
@@ -32,7 +36,7 @@ export function forAllKinds(handler: Handler): Executor["handlers"] {
 export async function startEngine(
   config: EngineConfig,
   store: Store,
-  handlersOf: (line: Line, listener: Listener) => Executor["handlers"],
+  handlersOf: (line: Line, listener: Listener, shares: Shares | undefined) => Executor["handlers"],
   log: Logger,
   observer?: Pick<Observer, "attempt" | "swept" | "lag">,
 ): Promise<Engine> {
@@ -52,13 +56,20 @@ export async function startEngine(
   const listener = openListener(redisUrl, prefix);
   await listener.onOrder(({ jobId }) => leases.look(jobId));
 
+  const wake = (id: string): void => {
+    wakeJob(store, line, id).catch((error: unknown) => log.warn({ err: error, job: id }, "not woken; it comes back by itself"));
+  };
+  const recordOf = async (podKey: string): Promise<PodDocument | null> => store.pods.get(podKey);
+  const { hostConcurrency: most } = config;
+  const shares = most === undefined ? undefined : createShares({ most, recordOf, wake });
   const executor: Executor = {
     store,
     line,
     leases,
     aim: createAim(store.jobs),
     consumer: () => consumer,
-    handlers: handlersOf(line, listener),
+    handlers: handlersOf(line, listener, shares),
+    shares,
     worker,
     leaseMs,
     log,
@@ -91,4 +102,9 @@ export async function startEngine(
       redis.disconnect();
     },
   };
+}
+
+async function wakeJob(store: Store, line: Line, id: string): Promise<void> {
+  const job = await store.jobs.get(id);
+  if (job !== null) await line.wake(job, false);
 }

@@ -6,6 +6,7 @@ import type { Consumer, Delivery, Disposition, Summary } from "@podq/queue";
 import type { JobDocument, LineEntry, PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
 import type { Aim } from "./aim.ts";
+import type { Shares } from "./hosts/shares.ts";
 import type { Hold, Leases } from "./leases.ts";
 import type { Observer } from "./metrics.ts";
 import { ended, failureOf, outcomeOf, type Outcome } from "./outcome.ts";
@@ -30,6 +31,8 @@ export type Executor = {
   leaseMs: number;
   log: Logger;
   observer?: Pick<Observer, "attempt"> | undefined;
+  /** Where there are several hosts. */
+  shares?: Shares | undefined;
 };
 
 // A job is announced while its insert is under way, so its record may be milliseconds from being there: that is waited for as it is.
@@ -55,6 +58,17 @@ async function runInTurn(executor: Executor, found: Found, starts: number): Prom
 }
 
 async function run(executor: Executor, found: Found, starts: number, next: LineEntry | null): Promise<Disposition> {
+  const entry = await executor.shares?.ask(found.podKey, found.id);
+  // Before the claim: what waits for its host keeps its place in line, and other workers may have room for it.
+  if (entry && !("leave" in entry)) return { kind: "park", forMs: entry.forMs, lookAgain: async () => entry.isFree() };
+  try {
+    return await runNow(executor, found, starts, next);
+  } finally {
+    entry?.leave();
+  }
+}
+
+async function runNow(executor: Executor, found: Found, starts: number, next: LineEntry | null): Promise<Disposition> {
   const { id, podKey, free } = found;
   const { line } = executor;
   const job = await claim(executor, found);
@@ -94,6 +108,7 @@ async function attempt(executor: Executor, job: JobDocument, hold: Hold, log: Lo
   try {
     const read = await executor.store.pods.get(job.podKey); // while the turn is held: what all others did to the pod is in it
     const pod = read?.reconciling ? await executor.store.pods.settle(read) : read;
+    executor.shares?.note(job.podKey, pod);
     const aimed = await executor.aim.correct(job, pod);
     return aimed === null ? { kind: "fenced" } : await executor.handlers[job.kind]({ job: aimed, pod, hold, log });
   } catch (error) {
@@ -137,7 +152,9 @@ async function save(store: Store, { claim }: Hold, outcome: Outcome): Promise<bo
     case "end":
       return store.jobs.end(claim, outcome);
     case "retry":
-      return (await store.jobs.retry(claim, outcome.delayMs, `${outcome.error.code}: ${outcome.error.message}`)) !== null;
+      return (
+        (await store.jobs.retry(claim, outcome.delayMs, `${outcome.error.code}: ${outcome.error.message}`, outcome.uncounted)) !== null
+      );
     case "release":
       return (await store.jobs.release(claim, outcome.why)) !== null;
     case "fenced":

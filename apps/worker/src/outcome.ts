@@ -5,7 +5,8 @@ import { isUnreachable, StoreError } from "@podq/store";
 /** What becomes of a job after an attempt. `why` goes into the attempt's record, in words. */
 export type Outcome =
   | { kind: "end"; state: TerminalState; result: unknown; error: Failure | null; why: string }
-  | { kind: "retry"; delayMs: number; error: Failure }
+  // `looksAfter`: its command may be running in the pod; `uncounted`: the attempt does not count towards maxAttempts.
+  | { kind: "retry"; delayMs: number; error: Failure; looksAfter?: boolean; uncounted?: boolean }
   | { kind: "release"; why: string } // left to another worker, which goes on where this one was
   | { kind: "fenced" }; // the attempt is over: another worker has the job, and nothing may be written
 
@@ -68,9 +69,9 @@ export function ended(state: Exclude<TerminalState, "succeeded">, error: Failure
 const firstDelayMs = 500;
 const longestDelayMs = 30_000;
 
-/** How long to wait before the attempt after the n-th: half a second, doubled each time up to 30 s, less up to half of it at random. */
-export function backoffMs(attempt: number, random: number = Math.random()): number {
-  return Math.round(Math.min(longestDelayMs, firstDelayMs * 2 ** (attempt - 1)) * (1 - random / 2));
+/** How long to wait before the attempt after the n-th: half a second, doubled each time up to the longest, less up to half of it at random. */
+export function backoffMs(attempt: number, random: number = Math.random(), longestMs = longestDelayMs): number {
+  return Math.round(Math.min(longestMs, firstDelayMs * 2 ** (attempt - 1)) * (1 - random / 2));
 }
 
 /** What a failed attempt leads to. A retry that may not be is the failure itself. */

@@ -32,6 +32,9 @@ export type Order = { jobId: string; order: "cancel" | "signal" };
 export type Dispatcher = ReturnType<typeof createDispatcher>;
 
 const parkMs = 30 * 60_000;
+const soonMs = 30_000;
+// BullMQ's scores of what is delayed: the time, and room for an order within the millisecond.
+const delayedScale = 0x1000;
 
 /** How long a job whose turn it is not is put aside: half an hour to an hour, so that a crowd does not come back at once. */
 export function parkDelayMs(): number {
@@ -102,10 +105,13 @@ export function createDispatcher(redis: Redis, prefix: string, answerMs = 3_000,
       if (isOver(state) || state === "unknown") await add(job, free);
     },
 
-    /** Those of these jobs that BullMQ neither keeps ready for a worker nor has brought to one: in one question, however many. */
+    /** Those of these jobs that BullMQ neither keeps ready for a worker, nor has brought to one, nor brings within half a minute: in two questions, however many. */
     async asleep(jobs: readonly Dispatch[]): Promise<Dispatch[]> {
       if (jobs.length === 0) return [];
       const awake = new Set(await inTime("list what is ready or under way", queue.getRanges(["waiting", "active"], 0, -1)));
+      const soon = Date.now() + soonMs;
+      for (const id of await inTime("list what is due soon", redis.zrangebyscore(queue.toKey("delayed"), 0, soon * delayedScale)))
+        awake.add(id);
       return jobs.filter(({ id, dispatchId }) => !awake.has(id) && !(dispatchId !== null && awake.has(dispatchId)));
     },
 

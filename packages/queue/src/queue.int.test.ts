@@ -81,7 +81,7 @@ describe("waking a job", () => {
 });
 
 describe("what is asleep", () => {
-  it("is what BullMQ does not know, has parked or holds as finished, and not what waits for a worker or has one", async () => {
+  it("is what BullMQ does not know, has parked or holds as finished, and not what waits for a worker, has one, or is due soon", async () => {
     await using scene = await open();
     const gate = Promise.withResolvers<void>();
     const consumer = scene.consume(async ({ dispatchId }) => {
@@ -95,8 +95,12 @@ describe("what is asleep", () => {
     const closed = consumer.close();
     await scene.queue.add("exec", {}, { jobId: "is-waiting" });
     await scene.queue.add("exec", {}, { jobId: "is-parked", delay: 60_000 });
+    await scene.queue.add("exec", {}, { jobId: "is-due-soon", delay: 20_000 });
     const plain = await scene.queue.add("exec", {});
-    const jobs = ["is-active", "is-finished", "is-waiting", "is-parked", "is-unknown"].map((id): Dispatch => ({ ...job, id }));
+    const jobs = ["is-active", "is-finished", "is-waiting", "is-parked", "is-due-soon", "is-unknown"].map((id): Dispatch => ({
+      ...job,
+      id,
+    }));
     const asleep = await scene.dispatcher.asleep([...jobs, { ...job, id: "of a plain one", dispatchId: plain.id! }]);
     expect(asleep.map(({ id }) => id)).toEqual(["is-finished", "is-parked", "is-unknown"]);
     expect(await scene.dispatcher.asleep([])).toEqual([]);

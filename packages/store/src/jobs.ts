@@ -235,10 +235,11 @@ export function createJobStore(model: Model<JobDocument>, options: { retentionMs
     /** Ends a job. False: the attempt is over, and somebody else's word counts. */
     end: async (claim: Claim, ending: Ending): Promise<boolean> => writes.end({ claim, stages: parted(ending, options.retentionMs) }),
 
-    /** Back to the line, at its own place, not before the delay is over. Null: the attempt is over, or a cancel came and nothing can be left to be ended in the pod. */
-    retry: async (claim: Claim, delayMs: number, why: string): Promise<JobDocument | null> =>
+    /** Back to the line, at its own place, not before the delay is over; an `uncounted` attempt leaves it as many as it had. Null: the attempt is over, or a cancel came and nothing can be left to be ended in the pod. */
+    retry: async (claim: Claim, delayMs: number, why: string, uncounted = false): Promise<JobDocument | null> =>
       update({ ...held(claim), $or: [{ cancel: null }, { target: { $ne: null } }] }, [
         { $set: { state: "queued", notBefore: serverTime(delayMs), leaseUntil: null, attempts: closeAttempts(literal(why)) } },
+        ...(uncounted ? [{ $set: { maxAttempts: { $add: ["$maxAttempts", 1] } } }] : []),
         { $unset: ["turn"] },
         visibleJob,
       ]),

@@ -125,7 +125,7 @@ async function unreachable(means: ExecMeans, attempt: Attempt, error: Failure, m
   // What may be running is looked after until its own time-out is surely over, however many attempts that takes.
   const { timeoutMs } = job.params as Params<"exec">;
   if (Date.now() < (job.startedAt?.getTime() ?? 0) + timeoutMs + settledAfterMs)
-    return { kind: "retry", delayMs: backoffMs(job.attempt), error };
+    return { kind: "retry", delayMs: backoffMs(job.attempt), error, looksAfter: true };
   const message = `the way to the pod stayed down beyond the command's time-out (${error.message})`;
   return lose(means, attempt, { code: "outcome-unknown", message }, nothingSeen, false);
 }

@@ -14,7 +14,7 @@ const attemptOf = (pod: PodDocument | null): Attempt => ({ pod, job: { params: {
 
 // Handlers that say where they are; new pods are placed on the first of the hosts that is not full.
 function route(names: readonly string[], does: (host: string) => string = (host) => host): Executor["handlers"] {
-  const hosts = names.map((name) => ({ name, ...on(name) }) as unknown as WorkHost);
+  const hosts = names.map((name) => ({ name, ...on(name), settings: { whenDown: null } }) as unknown as WorkHost);
   return byHost({
     hosts,
     place: async (_labels, full) => hosts.find(({ name }) => !full.has(name))!,

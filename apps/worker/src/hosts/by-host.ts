@@ -1,10 +1,13 @@
 import type { Kind, Params } from "@podq/jobs";
-import { StoreError, type PodDocument } from "@podq/store";
+import { StoreError, type JobDocument, type PodDocument } from "@podq/store";
 import type { Executor, Handler } from "../execute.ts";
 import { noSuchPod } from "../handlers/delete.ts";
-import type { Outcome } from "../outcome.ts";
+import { backoffMs, type Outcome } from "../outcome.ts";
 import type { HostParts, WorkHost } from "./open.ts";
 import type { Placer } from "./placer.ts";
+import type { HostSettings } from "./settings.ts";
+import type { Shares } from "./shares.ts";
+import { governed } from "./when-down.ts";
 
 type Handlers = Executor["handlers"];
 
@@ -15,26 +18,40 @@ export type ByHost = {
   /** What stands for a host on record that is not among these. */
   unknown: (host: PodDocument["host"]) => HostParts;
   handlersOf: (host: HostParts) => Handlers;
+  shares?: Pick<Shares, "isFree" | "enter"> | undefined;
 };
 
 /**
  * The handlers of each job's own host. A pod's host is on record before anything is made there, and stays until the pod is deleted: only
  * the create that begins a generation chooses one.
  */
-export function byHost({ hosts, place, unknown, handlersOf }: ByHost): Handlers {
-  const known = new Map(hosts.map((host) => [host.name, handlersOf(host)]));
+export function byHost({ hosts, place, unknown, handlersOf, shares }: ByHost): Handlers {
+  const governedBy = (policy: HostSettings["whenDown"], parts: HostParts): Handlers => {
+    const made = Object.entries(handlersOf(parts)).map(([kind, handler]) => [kind, governed(policy, handler)]);
+    return Object.fromEntries(made) as Handlers;
+  };
+  const known = new Map(hosts.map((host) => [host.name, governedBy(host.settings.whenDown, host)]));
+  const strangers = new Map<string, Handlers>();
   const first = hosts[0]!.name;
-  const on = ({ host }: PodDocument): Handlers => known.get(host.name) ?? handlersOf(unknown(host));
+  const on = ({ host }: PodDocument): Handlers => {
+    const handlers = known.get(host.name) ?? strangers.get(host.name) ?? governedBy("wait", unknown(host));
+    if (!known.has(host.name)) strangers.set(host.name, handlers);
+    return handlers;
+  };
 
   const placed: Handler = async (attempt) => {
     const { labels = {} } = (attempt.job.params as Params<"create">).placement ?? {};
     for (const full = new Set<string>(); ;) {
       const host = await place(labels, full);
+      if (shares?.isFree(host.name) === false) return busy(host.name, attempt.job);
+      const leave = shares?.enter(host.name);
       try {
         return await known.get(host.name)!.create(attempt);
       } catch (error) {
         if (!(error instanceof StoreError) || error.code !== "host-full") throw error;
         full.add(host.name);
+      } finally {
+        leave?.();
       }
     }
   };
@@ -62,4 +79,10 @@ export function byHost({ hosts, place, unknown, handlersOf }: ByHost): Handlers 
 
 function beginsAnew(pod: PodDocument | null): boolean {
   return pod === null || pod.status === "deleted" || pod.deleteBegun;
+}
+
+// Put back before anything is recorded of it: it may be placed elsewhere the next time.
+function busy(name: string, { attempt }: JobDocument): Outcome {
+  const error = { code: "host-unreachable" as const, message: `host ${name} has as many jobs of this worker as it may` };
+  return { kind: "retry", delayMs: backoffMs(attempt), error, uncounted: true };
 }

@@ -8,8 +8,12 @@ export type Placer = (asked: Readonly<Record<string, string>>, full: ReadonlySet
 // So long a count of all pods is good enough to share them out by: whether there is room is asked again by the write that takes it.
 const countForMs = 2_000;
 
-/** Places pods by the weights, labels and room of these hosts. Pods are counted where there is a choice. */
-export function createPlacer(hosts: readonly WorkHost[], countPods: () => Promise<Map<string, number>>): Placer {
+/** Places pods by the weights, labels and room of these hosts. Pods are counted where there is a choice; one where no job may begin is the last. */
+export function createPlacer(
+  hosts: readonly WorkHost[],
+  countPods: () => Promise<Map<string, number>>,
+  isFree: (host: string) => boolean = () => true,
+): Placer {
   let counted: { at: number; pods: Promise<Map<string, number>> } | undefined;
   const count = async (): Promise<Map<string, number>> => {
     if (counted === undefined || performance.now() - counted.at > countForMs) {
@@ -20,7 +24,11 @@ export function createPlacer(hosts: readonly WorkHost[], countPods: () => Promis
     return counted.pods;
   };
   return async (asked, full) => {
-    const candidates = hosts.map((host) => ({ ...host.settings, host, up: host.use().ssh.breaker.state === "closed" }));
+    const candidates = hosts.map((host) => ({
+      ...host.settings,
+      host,
+      up: isFree(host.name) && host.use().ssh.breaker.state === "closed",
+    }));
     const eligible = eligibleHosts(candidates, asked);
     if (typeof eligible === "string") throw new KubeError("unschedulable", `no host takes a new pod: ${eligible}`);
     const roomy = eligible.filter(({ name }) => !full.has(name));

@@ -42,6 +42,16 @@ describe("a hosts file", () => {
     expect(other?.ssh.keyFile).toBe(join(homedir(), ".ssh/id_rsa"));
   });
 
+  it("is shown by an example that can be used", () => {
+    const env = { PODQ_HOSTS_FILE: join(import.meta.dirname, "../../hosts.example.yaml"), EU_1_PASSPHRASE: "x" };
+    const [host, plain] = readConfig(env).hosts;
+    // Where the example says that it shows a default, the host that says nothing has the same.
+    const { kubectl, drained, whenDown } = host!;
+    expect({ kubectl, drained, whenDown }).toEqual({ kubectl: plain?.kubectl, drained: plain?.drained, whenDown: plain?.whenDown });
+    const { host: _address, passphrase: _secret, ...ssh } = host!.ssh;
+    expect(plain?.ssh).toMatchObject(ssh);
+  });
+
   it("may be JSON, and takes the place of the single host's variables", () => {
     const hosts = read(JSON.stringify({ hosts: [{ name: "a", ssh: { host: "h" }, weight: 0.5, capacity: 3 }] }), { K8S_SSH_HOST: "x" });
     expect(hosts.map(({ ssh, weight, capacity }) => [ssh.host, weight, capacity])).toEqual([["h", 0.5, 3]]);

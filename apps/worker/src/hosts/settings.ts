@@ -1,4 +1,4 @@
-// The hosts file: YAML (or JSON, which is YAML), of which nothing is guessed. README.md of the worker has an example.
+// The hosts file: YAML (or JSON, which is YAML), of which nothing is guessed. hosts.example.yaml shows one.
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
