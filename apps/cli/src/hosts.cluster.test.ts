@@ -1,4 +1,6 @@
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import type { Pod } from "@podq/client";
+import { startRelay, type Relay } from "@podq/devstack";
 import { useTestCluster, type TestCluster } from "@podq/devstack/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { setScene, type Scene } from "./testing.ts";
@@ -16,6 +18,16 @@ async function hostOf(name: string, { ssh }: TestCluster, more: object = {}): Pr
   const { host, port, username, knownHosts } = ssh;
   return { name, ssh: { host, port, username, keyFile, knownHosts }, ...more };
 }
+
+/** A cluster whose host is reached through a relay, under the relay's port. */
+async function behind(relay: Relay, { ssh, ...cluster }: TestCluster): Promise<TestCluster> {
+  const knownHosts = `${scene.dir}/relay.known_hosts`;
+  await writeFile(knownHosts, (await readFile(ssh.knownHosts, "utf8")).replace(`:${ssh.port} `, `:${relay.port} `));
+  return { ...cluster, ssh: { ...ssh, port: relay.port, knownHosts } };
+}
+
+const stallMs = 40_000;
+const numbered = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
 async function hostsFile(name: string, hosts: readonly object[]): Promise<{ PODQ_HOSTS_FILE: string }> {
   const path = `${scene.dir}/${name}.yaml`;
@@ -84,6 +96,45 @@ describe("two hosts", () => {
     expect(await namespaces(other)).toBe(0);
     await Promise.all(workers.map(scene.end));
   });
+
+  it("do not wait for each other: while one answers nothing, all jobs of the other come to their end, and then its own", async (test) => {
+    test.skip(scene.cluster.kind === "real", "there is one real cluster");
+    const { cluster, podq, small } = scene;
+    const relay = await startRelay(other.ssh);
+    const file = await hostsFile("stalls", [
+      await hostOf("a", cluster, { labels: { name: "a" } }),
+      await hostOf("b", await behind(relay, other), { labels: { name: "b" } }),
+    ]);
+    const worker = await scene.startWorker({ ...file, PODQ_CONCURRENCY: "16" });
+    const make = async (project: string, host: string): Promise<Pod> => {
+      const pod = podq.pod({ project, name: host });
+      await (await pod.create({ image: cluster.image, resources: small, placement: { labels: { name: host } } })).result();
+      return pod;
+    };
+    const quick = await make("quick", "a");
+    const slow = await Promise.all(["slow1", "slow2", "slow3"].map(async (project) => make(project, "b")));
+    await Promise.all([quick, ...slow].map(async (pod) => pod.run("true")));
+
+    let over = false;
+    const stall = relay.stall(stallMs).finally(() => (over = true));
+    const hung = await Promise.all(numbered(200).map(async (n) => slow[n % slow.length]!.exec(`echo ${n}`, { parallel: true })));
+    const waits: number[] = [];
+    for (const n of numbered(100)) {
+      const beganAt = performance.now();
+      expect((await quick.run(`echo ${n}`)).stdout.text()).toBe(`${n}\n`);
+      waits.push(performance.now() - beganAt);
+    }
+    expect(over).toBe(false);
+    const states = await Promise.all(hung.map(async (job) => (await job.status()).state));
+    expect(states.filter((state) => state === "queued" || state === "running")).toHaveLength(200);
+    await stall;
+    const results = await Promise.all(hung.map(async (job) => (await job.result({ timeoutMs: 150_000 })).stdout.text()));
+    expect(results).toEqual(numbered(200).map((n) => `${n}\n`));
+    const [p50, , p99] = [0.5, 0.95, 0.99].map((part) => Math.round(waits.toSorted((a, b) => a - b)[Math.floor(part * waits.length)]!));
+    if (process.env.PODQ_TEST_TELL) process.stderr.write(`beside a host that hangs: p50 ${p50} ms, p99 ${p99} ms\n`);
+    await scene.end(worker);
+    await relay.stop();
+  }, 300_000);
 
   it("of one cluster are refused by a worker and by the doctor", async () => {
     const { cluster } = scene;
