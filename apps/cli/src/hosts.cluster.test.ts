@@ -3,7 +3,7 @@ import type { Pod } from "@podq/client";
 import { startRelay, type Relay } from "@podq/devstack";
 import { useTestCluster, type TestCluster } from "@podq/devstack/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { setScene, type Scene } from "./testing.ts";
+import { freePort, setScene, type Scene } from "./testing.ts";
 
 let scene: Scene;
 beforeAll(async () => {
@@ -135,6 +135,38 @@ describe("two hosts", () => {
     await scene.end(worker);
     await relay.stop();
   }, 300_000);
+
+  it("that is down shows as such, its jobs wait for it or fail as its file says, and other pods' jobs go on", async (test) => {
+    test.skip(scene.cluster.kind === "real", "there is one real cluster");
+    const { cluster, podq, small } = scene;
+    const [a, b] = [await hostOf("a", cluster), await hostOf("b", other, { labels: { name: "b" } })];
+    const nobodyThere = { ...b, ssh: { ...(b as { ssh: object }).ssh, port: await freePort() } };
+    const first = await scene.startWorker(await hostsFile("both", [a, b]));
+    const pods = await Promise.all(["down1", "down2"].map(async (project) => podq.pod({ project })));
+    for (const pod of pods)
+      await (await pod.create({ image: cluster.image, resources: small, placement: { labels: { name: "b" } } })).result();
+    await scene.end(first);
+
+    const second = await scene.startWorker(await hostsFile("waits", [a, nobodyThere]));
+    const waits = await pods[0]!.exec("echo waited", { maxAttempts: 1 });
+    await expect.poll(async () => (await waits.status()).attempts.length, { timeout: 120_000 }).toBeGreaterThan(1);
+    await expect.poll(async () => (await scene.cli(["hosts"])).stdout, { timeout: 60_000 }).toMatch(/^b +down \(host-unreachable\) /m);
+    const elsewhere = podq.pod({ project: "up" });
+    const made = await (await elsewhere.create({ image: cluster.image, resources: small })).result();
+    expect([made.host.name, (await elsewhere.run("echo on")).stdout.text()]).toEqual(["a", "on\n"]);
+    await scene.end(second);
+
+    // The attempts that met it down took nothing of the one that it had.
+    const third = await scene.startWorker(await hostsFile("again", [a, b]));
+    expect((await waits.result({ timeoutMs: 180_000 })).stdout.text()).toBe("waited\n");
+    await scene.end(third);
+
+    const fourth = await scene.startWorker(await hostsFile("fails", [a, { ...nobodyThere, whenDown: "fail" }]));
+    const fails = await pods[1]!.exec("echo never");
+    await expect(fails.result({ timeoutMs: 120_000 })).rejects.toMatchObject({ code: "host-unreachable", state: "failed" });
+    expect((await fails.status()).attempts).toHaveLength(1);
+    await scene.end(fourth);
+  }, 400_000);
 
   it("of one cluster are refused by a worker and by the doctor", async () => {
     const { cluster } = scene;

@@ -18,7 +18,7 @@ export type LookOptions = {
 };
 
 const startsWithinMs = 5_000;
-const looksWithinMs = 10_000;
+const looksWithinMs = 20_000; // longer than the pool waits for a host that it cannot reach, so that it says so
 const toldEveryMs = 60_000;
 
 /** Asks a host for its cluster: `up` if that answered. Never throws. */

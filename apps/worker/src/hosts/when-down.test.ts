@@ -7,7 +7,8 @@ const retry: Outcome = { kind: "retry", delayMs: 7, error: away };
 const lookedAfter: Outcome = { ...retry, looksAfter: true };
 const failed = ended("failed", away);
 const lost = ended("lost", { code: "outcome-unknown", message: "?" });
-const other: Outcome = { kind: "retry", delayMs: 7, error: { code: "cluster-unreachable", message: "?" } };
+const other: Outcome = { kind: "retry", delayMs: 7, error: { code: "unavailable", message: "?" } };
+const clusterAway: Outcome = { kind: "retry", delayMs: 7, error: { code: "cluster-unreachable", message: "?" } };
 const succeeded: Outcome = { kind: "end", state: "succeeded", result: null, error: null, why: "" };
 
 const told = (outcome: Outcome): string =>
@@ -24,6 +25,8 @@ it.each<[Parameters<typeof whenDown>[0], string, Outcome, number, string]>([
   ["wait", "cannot be known any more", lost, 60_000, "lost"],
   ["fail", "is to be tried again", retry, 60_000, "failed"],
   ["fail", "may be running", lookedAfter, 60_000, "retry"],
+  ["fail", "met a cluster that is away", clusterAway, 60_000, "failed"],
+  ["wait", "met a cluster that is away", clusterAway, 60_000, "retry, uncounted"],
   ["fail", "met something else", other, 60_000, "retry"],
   ["wait", "met something else", other, 60_000, "retry"],
   ["fail", "is done", succeeded, 60_000, "succeeded"],
