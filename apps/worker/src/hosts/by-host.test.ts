@@ -4,7 +4,7 @@ import { expect, it } from "vitest";
 import { forAllKinds } from "../engine.ts";
 import type { Attempt, Executor } from "../execute.ts";
 import { noSuchPod } from "../handlers/delete.ts";
-import { byHost } from "./by-host.ts";
+import { byHost, type ByHost } from "./by-host.ts";
 import type { HostParts, WorkHost } from "./open.ts";
 
 const on = (name: string): HostParts => ({ place: { host: { name } } }) as unknown as HostParts;
@@ -13,10 +13,11 @@ const podOn = (name: string, more: Partial<PodDocument> = {}): PodDocument =>
 const attemptOf = (pod: PodDocument | null): Attempt => ({ pod, job: { params: {} } }) as unknown as Attempt;
 
 // Handlers that say where they are; new pods are placed on the first of the hosts that is not full.
-function route(names: readonly string[], does: (host: string) => string = (host) => host): Executor["handlers"] {
+function route(names: readonly string[], does: (host: string) => string = (host) => host, shares?: ByHost["shares"]): Executor["handlers"] {
   const hosts = names.map((name) => ({ name, ...on(name), settings: { whenDown: null } }) as unknown as WorkHost);
   return byHost({
     hosts,
+    shares,
     place: async (_labels, full) => hosts.find(({ name }) => !full.has(name))!,
     unknown: ({ name }) => on(`unknown ${name}`),
     handlersOf: ({ place }) =>
@@ -70,4 +71,22 @@ it("a delete of a pod without a record looks at every host, and is over where al
     return noSuchPod;
   });
   await expect(away.delete(attemptOf(null))).rejects.toThrow("b is away");
+});
+
+it("a new pod is put back, with an attempt that does not count, where its host has all the jobs that it may", async () => {
+  const entered: string[] = [];
+  const leave = (): void => void entered.push("left");
+  const full = route(["a"], undefined, { isFree: () => false, enter: () => leave });
+  expect(await full.create({ ...attemptOf(null), job: { params: {}, attempt: 1 } as Attempt["job"] })).toMatchObject({
+    kind: "retry",
+    uncounted: true,
+  });
+  const free = route(["a"], undefined, { isFree: () => true, enter: (host) => (entered.push(host), leave) });
+  expect(await where(free, "create", null)).toBe("a");
+  expect(entered).toEqual(["a", "left"]);
+});
+
+it("a pod whose delete has failed does not wait for itself", async () => {
+  const full = route(["a"], undefined, { isFree: () => false, enter: () => () => undefined });
+  expect(await where(full, "create", podOn("a", { status: "error", deleteBegun: true }))).toBe("a");
 });

@@ -43,8 +43,10 @@ export function byHost({ hosts, place, unknown, handlersOf, shares }: ByHost): H
     const { labels = {} } = (attempt.job.params as Params<"create">).placement ?? {};
     for (const full = new Set<string>(); ;) {
       const host = await place(labels, full);
-      if (shares?.isFree(host.name) === false) return busy(host.name, attempt.job);
-      const leave = shares?.enter(host.name);
+      // A pod whose delete has failed is counted where it is, before anybody knows where it goes.
+      const isCounted = attempt.pod !== null && attempt.pod.status !== "deleted" && attempt.pod.host.name === host.name;
+      if (!isCounted && shares?.isFree(host.name) === false) return busy(host.name, attempt.job);
+      const leave = isCounted ? undefined : shares?.enter(host.name);
       try {
         return await known.get(host.name)!.create(attempt);
       } catch (error) {
