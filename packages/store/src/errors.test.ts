@@ -12,6 +12,8 @@ it.each([
   ["a socket that was reset", Object.assign(new Error("read ECONNRESET"), { code: "ECONNRESET" }), true],
   ["a store that could not be opened", new StoreError("unreachable", "no answer"), true],
   ["a database that does not fit", new StoreError("unfit", "too new"), false],
+  ["a primary that has just stepped down", new mongo.MongoServerError({ code: 13_435 }), true],
+  ["a server that is shutting down", new mongo.MongoServerError({ code: 91 }), true],
   ["a value that is there already", new mongo.MongoServerError({ code: 11_000 }), false],
   ["a mistake of ours", new TypeError("x is not a function"), false],
 ])("%s: %o", (_, error, away) => {

@@ -20,6 +20,9 @@ export class StoreError extends Error {
   }
 }
 
+// A read that met a server which is no primary any more, or on its way out, twice: the driver repeats it once, and labels only writes.
+const noPrimary: ReadonlySet<unknown> = new Set([91, 189, 10_107, 11_600, 11_602, 13_435, 13_436]);
+
 /** Whether MongoDB could not be reached, or went away in the middle: what was to be written may have been. */
 export function isUnreachable(error: unknown): boolean {
   return (
@@ -27,6 +30,7 @@ export function isUnreachable(error: unknown): boolean {
     error instanceof mongo.MongoServerSelectionError ||
     error instanceof mongo.MongoNotConnectedError ||
     (error instanceof mongo.MongoError && (error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError"))) ||
+    (error instanceof mongo.MongoServerError && noPrimary.has(error.code)) ||
     (error instanceof StoreError && error.code === "unreachable") ||
     isBrokenSocket(error)
   );
