@@ -61,6 +61,18 @@ describe("a pod that has lived for as long as it may", () => {
     expect((await bench.podq.pod({ project: "saved" }).get())!.status).toBe("running");
   });
 
+  it("is gone for good once a delete has begun, whoever takes that over and whatever came since", async () => {
+    await using bench = await openBench();
+    await runningPod(bench, "half", { idleAfterMs: 60_000, usedAt: ago(61_000) });
+    const pod = (await bench.store.pods.get(podKey({ project: "half" })))!;
+    await bench.store.pods.patch(pod, { status: "deleting", deleteBegun: true });
+    const job = await bench.podq.pod({ project: "half" }).delete({ ifIdle: true });
+    await bench.podq.pod({ project: "half" }).exec("x");
+    const remove = deleteHandler(bench.store, { delete: async () => undefined } as never, {} as never);
+    await bench.work(async (attempt) => (attempt.job.kind === "delete" ? remove(attempt) : done), { sweepMs: 60_000 });
+    expect((await job.result({ timeoutMs: 10_000 }))!.status).toBe("deleted");
+  });
+
   it("lives on when it was given longer in time", async () => {
     await using bench = await openBench();
     await runningPod(bench, "longer", { ttlAt: new Date(Date.now() + 60_000) });

@@ -51,6 +51,16 @@ async function working(
 const runs = cluster(async () => observed("running"));
 
 describe("a create", () => {
+  it("after a delete that ended without a word makes the next generation", async () => {
+    await using bench = await openBench();
+    const create = await working(bench, {}, runs);
+    expect(await create("a")).toBe("made");
+    const pod = (await bench.store.pods.get(podKey({ project: "p" }, "a")))!;
+    await bench.store.pods.patch(pod, { status: "deleting", deleteBegun: true });
+    expect(await create("a")).toBe("made");
+    expect(await bench.podq.pod({ project: "p", name: "a" }).get()).toMatchObject({ status: "running", generation: 2 });
+  });
+
   it("beyond the number of its owner's pods fails, tells why, and leaves no record", async () => {
     await using bench = await openBench();
     const create = await working(bench, { pods: 2 }, runs);

@@ -76,7 +76,12 @@ async function currentGeneration(
 ): Promise<PodDocument | null> {
   const asked = (job.params as Params<"create">).resources;
   if (pod !== null && pod.status !== "deleted" && !pod.deleteBegun) return admit.again(pod, asked);
-  if (pod !== null) return admit.anew(job, asked, async (all) => all.renew(pod, next(pod.generation + 1), capacity));
+  if (pod !== null)
+    return admit.anew(job, asked, async (all) => {
+      // It is this job's turn: a delete that was under way has ended without a word.
+      const left = pod.status === "deleting" ? await all.patch(pod, { status: "error" }) : pod;
+      return left && all.renew(left, next(pod.generation + 1), capacity);
+    });
   const { current, highest } = await pods.find(keyOf(job), control);
   if (current === undefined) return admit.anew(job, asked, async (all) => all.insert(job.podKey, next(highest + 1), capacity));
   const { namespaceUid: _uid, ...identity } = current;

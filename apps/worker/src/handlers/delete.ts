@@ -11,7 +11,8 @@ export const noSuchPod = "there is no such pod";
 /** Deletes a pod with its namespace. Its result is the pod's record, or null if there never was one. */
 export function deleteHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, place: Place): Handler {
   return async ({ job, pod, hold }) => {
-    const used = await notDue(store.jobs, job, pod);
+    // One that has begun goes on: what is half gone is not spared by a job that came since.
+    const used = pod?.status === "deleting" ? null : await notDue(store.jobs, job, pod);
     if (used !== null) return used;
     const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: (job.params as Params<"delete">).timeoutMs };
     if (pod === null) {
