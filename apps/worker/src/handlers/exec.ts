@@ -8,7 +8,9 @@ import { backoffMs, ended, failureOf, outcomeOf, type Outcome } from "../outcome
 import { openInput } from "../input.ts";
 import { openOutput } from "../output.ts";
 import { relaySignals, type SignalRelay } from "../signals.ts";
-import { fenceOf, patchOf, type Place } from "./place.ts";
+import { decide } from "../reconcile/decide.ts";
+import { patchesOf, refOf } from "../reconcile/patches.ts";
+import { fenceOf, type Place } from "./place.ts";
 import { changePod } from "./power.ts";
 
 /** What running commands takes. */
@@ -137,23 +139,16 @@ function isSettled(job: JobDocument): boolean {
 // The pod that the record names is not there. Nothing was started in this attempt; an earlier one may have.
 async function podGone(means: ExecMeans, attempt: Attempt & { pod: PodDocument }, message: string): Promise<Outcome | Replaced> {
   const { job, pod, hold } = attempt;
-  const { namespace, identity, namespaceUid, deploymentUid } = pod;
-  const ref = {
-    namespace,
-    deployment: identity.deployment,
-    namespaceUid: namespaceUid ?? undefined,
-    deploymentUid: deploymentUid ?? undefined,
-  };
   // What becomes of the pod's record from here on must not make its guess look wrong.
   const { podName, podUid, guess } = job.target!;
   if (guess && !(await means.store.jobs.retarget(hold.claim, { podName, podUid }))) return { kind: "fenced" };
-  const seen = await means.pods.observe(ref, { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: observeTimeoutMs });
-  await means.store.pods.patch(
-    pod,
-    seen.status === "absent"
-      ? { status: "error", error: { code: "not-found", message: "its objects are gone from the cluster", at: new Date() } }
-      : patchOf(seen, means.place),
-  );
+  const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs: observeTimeoutMs };
+  const sight = await means.pods.sight(refOf(pod), control);
+  const decision = decide(pod, sight);
+  // What may pass is left to the reconciler, which looks again; where the pod is now is not.
+  if (decision.kind === "change" && (decision.afterMs === 0 || decision.status === "running"))
+    await means.store.pods.patch(pod, patchesOf(pod, decision, sight, means.place)[0]);
+  const seen = sight.observation;
   if (job.attempt > 1) return lose(means, attempt, { code: "pod-replaced", message }, nothingSeen, true);
   if (seen.status !== "running" || seen.podName === undefined || seen.podUid === undefined || seen.podUid === job.target?.podUid)
     return ended("failed", { code: "pod-not-running", message: `pod ${job.podKey} does not run: ${message}; create it again` });

@@ -1,8 +1,13 @@
-import type { Sight } from "@podq/kube";
+import type { PodIdentity, Sight } from "@podq/kube";
 import type { PodDocument, PodPatch } from "@podq/store";
 import { gonePatch } from "../handlers/delete.ts";
 import { patchOf, type Place } from "../handlers/place.ts";
 import type { Decision, Reason } from "./decide.ts";
+
+/** A pod as its record says to find it on the cluster. */
+export function refOf({ identity, deploymentUid }: PodDocument): PodIdentity & { deploymentUid: string | undefined } {
+  return { ...identity, deploymentUid: deploymentUid ?? undefined };
+}
 
 /** What a decision changes in the record, in one move or two. */
 export function patchesOf(

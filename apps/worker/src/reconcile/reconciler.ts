@@ -1,10 +1,10 @@
-import type { Mirror, PodIdentity, Pods } from "@podq/kube";
+import type { Mirror, Pods } from "@podq/kube";
 import type { PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
 import type { Place } from "../handlers/place.ts";
 import type { Observer } from "../metrics.ts";
 import { decide, keyOf, type Decision } from "./decide.ts";
-import { patchesOf } from "./patches.ts";
+import { patchesOf, refOf } from "./patches.ts";
 
 /**
  * The pods of one host, and with what their records are kept in agreement. `changed` is told of each record that was written;
@@ -200,8 +200,4 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
       await Promise.all([old?.stop(), working, freshening]);
     },
   };
-}
-
-function refOf({ identity, deploymentUid }: PodDocument): PodIdentity & { deploymentUid: string | undefined } {
-  return { ...identity, deploymentUid: deploymentUid ?? undefined };
 }

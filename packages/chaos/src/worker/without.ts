@@ -67,6 +67,7 @@ function bareNames(pods: Pods): Pods {
     ...pods,
     create: async (identity, spec, control) => pods.create({ ...identity, namespace: bare(identity.namespace) }, spec, control),
     observe: async (ref, control) => pods.observe({ namespace: bare(ref.namespace), deployment: ref.deployment }, control),
+    sight: async (identity, control) => pods.sight({ ...identity, namespace: bare(identity.namespace), deploymentUid: undefined }, control),
     // A request that is under way cannot be called back: that it comes late is what the preconditions are for.
     delete: async (ref, { timeoutMs }) => pods.delete({ namespace: bare(ref.namespace), deployment: ref.deployment }, { timeoutMs }),
   };
