@@ -98,7 +98,8 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
     started.adopt(startOrphanSweeper({ ...duty, pods, host: name, everyMs, graceMs }), async (one) => one.stop());
     const reconciler = createReconciler({ ...duty, pods, place, changed, passEveryMs });
     reconcilers.set(name, reconciler);
-    started.adopt(startReconciling(name, { ...duty, reconciler, everyMs: tickMs }), async (one) => one.stop());
+    // Not waited for: a host that hangs is no reason to hand over jobs any later.
+    started.adopt(startReconciling(name, { ...duty, reconciler, everyMs: tickMs }), (one) => void one.stop());
   }
   if (config.metrics) started.adopt(startBacklog({ ...duty, everyMs: backlogMs }), async (one) => one.stop());
   const ssh = config.hosts.map(({ name, ssh: { username, host, port } }) => `${name}: ${username}@${host}:${port}`);

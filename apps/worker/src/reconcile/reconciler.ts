@@ -136,7 +136,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const confirm = async ({ _id }: PodDocument): Promise<void> => {
     const pod = await store.pods.get(_id);
     if (pod === null || (await store.reconcile.isBusy(_id))) return; // the job tells; the next tick looks again
-    const sight = await pods.sight(refOf(pod), { timeoutMs: sightWithinMs });
+    const sight = await pods.sight(refOf(pod), { signal: ended.signal, timeoutMs: sightWithinMs });
     const decision = decide(pod, sight);
     if (decision.kind === "agree") return void pending.delete(_id);
     if (keyOf(decision) !== pending.get(_id)?.key) return void isDue(pod, decision);
