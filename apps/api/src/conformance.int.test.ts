@@ -48,6 +48,31 @@ describe.each<[string, () => Promise<Podq>]>([
     await expect(pod[verb]({ timeoutMs: 0 })).rejects.toMatchObject({ code: "invalid-request" });
   });
 
+  it("exposes, unexposes and waits for ports as jobs, and refuses what is none", async () => {
+    const pod = podq.pod(project("ports"));
+    const ports = [{ name: "web", port: 3000 }];
+    const made = await pod.create({ ports, access: "clusterIP" });
+    expect(await scene.store.jobs.get(made.id)).toMatchObject({ params: { ports, access: "clusterIP" } });
+    const exposed = await pod.expose({ port: 4000, name: "api", idempotencyKey: "once" });
+    expect(await exposed.status()).toMatchObject({ kind: "expose", state: "queued", position: 1 });
+    expect(await scene.store.jobs.get(exposed.id)).toMatchObject({ params: { port: 4000, name: "api" } });
+    const gone = await pod.unexpose("api", { timeoutMs: 1_000 });
+    expect(await scene.store.jobs.get(gone.id)).toMatchObject({ kind: "unexpose", params: { name: "api", timeoutMs: 1_000 } });
+    await expect(pod.create({ ports: [{ name: "X", port: 1 }] })).rejects.toMatchObject({ code: "invalid-request" });
+    await expect(pod.expose({ port: 0 })).rejects.toMatchObject({ code: "invalid-request" });
+    await expect(pod.unexpose("")).rejects.toMatchObject({ code: "invalid-request" });
+    await expect(pod.waitForPort(65_536)).rejects.toMatchObject({ code: "invalid-request" });
+
+    const other = podq.pod(project("waits"));
+    const waiting = other.waitForPort(8080, { timeoutMs: 5_000 });
+    const jobs = async (): Promise<JobStatus[]> => Array.fromAsync(podq.jobs(project("waits")), ({ at }) => at);
+    await expect.poll(jobs).toMatchObject([{ kind: "exec" }]);
+    const [{ id }] = (await jobs()) as [JobStatus];
+    expect(await scene.store.jobs.get(id)).toMatchObject({ params: { timeoutMs: 5_000, parallel: true, retryable: true } });
+    await scene.finish(id, 0, "");
+    await waiting;
+  });
+
   it("takes how and when a pod ends by itself, and extends none that is not there", async () => {
     const pod = podq.pod(project("ends"));
     const made = await pod.create({ ttlMs: 600_000, idleAfterMs: 60_000, onIdle: "delete" });

@@ -16,6 +16,12 @@ const bodies: Record<string, unknown> = {
   "POST /v1/pods": { owner: { project: "theirs" } },
   "POST /v1/pods/:owner/:id/exec": { command: "x" },
   "POST /v1/pods/:owner/:id/:name/exec": { command: "x" },
+  "POST /v1/pods/:owner/:id/expose": { port: 1 },
+  "POST /v1/pods/:owner/:id/:name/expose": { port: 1 },
+  "POST /v1/pods/:owner/:id/unexpose": { name: "a" },
+  "POST /v1/pods/:owner/:id/:name/unexpose": { name: "a" },
+  "POST /v1/pods/:owner/:id/wait-for-port": { port: 1 },
+  "POST /v1/pods/:owner/:id/:name/wait-for-port": { port: 1 },
   "POST /v1/jobs/:id/signal": { signal: "SIGINT" },
 };
 const queries: Record<string, string> = { "GET /v1/pods": "?owner=project/theirs", "GET /v1/jobs": "?owner=project/theirs" };
@@ -74,7 +80,7 @@ function mayAnswer({ method, url }: Route, status: number): boolean {
 }
 
 it("no pod has a name that is a path of every pod", () => {
-  const own = routes.flatMap(({ url }) => /^\/v1\/pods\/:owner\/:id\/(\w+)$/.exec(url)?.[1] ?? []);
+  const own = routes.flatMap(({ url }) => /^\/v1\/pods\/:owner\/:id\/([\w-]+)$/.exec(url)?.[1] ?? []);
   expect(own).toEqual(expect.arrayContaining(["events", "exec", "stop"]));
   expect(own.filter((name) => podNameSchema.safeParse(name).success)).toEqual([]);
 });

@@ -55,14 +55,17 @@ export function wholeNumber(text: string): number {
   return Number(text);
 }
 
-/** Waits for a job other than an exec, or only tells its id; prints what came of it. */
+/** Waits for a job other than an exec, or only tells its id; prints what came of it, and says whether that was waited for and is good. */
 export async function finish<K extends Exclude<Kind, "exec">>(
   context: CliContext,
   job: Job<K>,
   options: { detach?: boolean; json?: boolean },
   show: (result: ResultOf<K>) => string,
-): Promise<void> {
-  if (options.detach) return write(context.stdout, options.json ? json({ id: job.id }) : `${job.id}\n`);
+): Promise<boolean> {
+  if (options.detach) {
+    await write(context.stdout, options.json ? json({ id: job.id }) : `${job.id}\n`);
+    return false;
+  }
   const spinner = context.stderr.isTTY ? createSpinner({ stream: context.stderr, text: "accepted" }).start() : null;
   const tell = (status: JobStatus): void => void (spinner && (spinner.text = progressOf(status)));
   const subscription = job.subscribe(tell, { onError: () => undefined });
@@ -70,6 +73,7 @@ export async function finish<K extends Exclude<Kind, "exec">>(
     const result = await job.result({ signal: context.interrupt });
     spinner?.stop();
     await write(context.stdout, options.json ? json(result) : show(result));
+    return true;
   } catch (error) {
     spinner?.stop();
     if (!(error instanceof JobError)) throw error;
@@ -77,6 +81,7 @@ export async function finish<K extends Exclude<Kind, "exec">>(
     await write(context.stdout, options.json ? json(status) : "");
     await write(context.stderr, options.json ? "" : jobLines(status));
     context.exit(error.state === "lost" ? exitCodes.unknown : exitCodes.failed);
+    return false;
   } finally {
     subscription.stop();
   }

@@ -48,7 +48,7 @@ const pod = {
   image: hostile,
   namespace: "n",
   podName: null,
-  service: { accessUrl: null },
+  service: { accessUrl: null, ports: [] },
   updated: [],
   differs: [],
   template: null,

@@ -46,12 +46,23 @@ export function podLines(pod: PodRecord): string {
     ["namespace", pod.namespace],
     ["pod name", pod.podName],
     ["access url", pod.service.accessUrl],
+    ...furtherPorts(pod),
     ["deleted at", pod.expiry?.ttlAt?.toISOString() ?? null],
     ["when idle", idleLine(pod.expiry)],
     ["updated", pod.updated.length === 0 ? null : pod.updated.join(", ")],
     ["differs in", pod.differs.length === 0 ? null : pod.differs.join(", ")],
   ];
   return lined(lines, 11);
+}
+
+// The first is the access url, unless there is none of it.
+function furtherPorts({ service: { ports, accessUrl } }: PodRecord): [string, string][] {
+  const [first, ...others] = ports;
+  const shown = first?.url === accessUrl ? others : ports;
+  return shown.map(({ name, port, protocol, nodePort, url }) => [
+    `port ${name}`,
+    url ?? `${port}/${protocol ?? "TCP"}${nodePort === null ? "" : ` at node port ${nodePort}`}`,
+  ]);
 }
 
 function idleLine(expiry: PodRecord["expiry"]): string | null {

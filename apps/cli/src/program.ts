@@ -6,6 +6,7 @@ import { addDoctor } from "./commands/doctor.ts";
 import { addExec } from "./commands/exec.ts";
 import { addHosts } from "./commands/hosts.ts";
 import { addFiles } from "./commands/files.ts";
+import { addPorts } from "./commands/ports.ts";
 import { addPower } from "./commands/power.ts";
 import { addRecords } from "./commands/records.ts";
 import { addServers } from "./commands/servers.ts";
@@ -26,6 +27,7 @@ export function createProgram(context: CliContext): Command {
   addExec(program, context);
   addFiles(program, context);
   addPower(program, context);
+  addPorts(program, context);
   addDelete(program, context);
   addRecords(program, context);
   addHosts(program, context);

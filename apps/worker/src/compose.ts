@@ -10,6 +10,7 @@ import type { Executor } from "./execute.ts";
 import { createHandler } from "./handlers/create.ts";
 import { deleteHandler } from "./handlers/delete.ts";
 import { execHandler } from "./handlers/exec.ts";
+import { exposeHandler, unexposeHandler } from "./handlers/ports.ts";
 import { restartHandler, startHandler, stopHandler } from "./handlers/power.ts";
 import { onTemplates } from "./handlers/template.ts";
 import { byHost } from "./hosts/by-host.ts";
@@ -83,6 +84,8 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
         stop: stopHandler(told, pods, place),
         start: startHandler(told, pods, place),
         restart: restartHandler(told, pods, place),
+        expose: exposeHandler(told, pods, place),
+        unexpose: unexposeHandler(told, pods, place),
         delete: deleteHandler(told, pods, place),
       }),
     });

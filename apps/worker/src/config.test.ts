@@ -27,10 +27,18 @@ describe("the settings of a worker", () => {
     ["PODQ_INSTALLATION", "Not A Label"],
     ["PODQ_LEASE_MS", "-1"],
     ["PODQ_LOG_LEVEL", "loud"],
+    ["PODQ_INGRESS_URL", "https://apps.example.org"],
+    ["PODQ_INGRESS_CLASS", "nginx"],
   ])("name %s when it is %s, and do not repeat the value of it", (name, value) => {
     const wrong = (): unknown => readConfig({ [name]: value });
     expect(wrong).toThrow(name);
     expect(wrong).not.toThrow(`"${value}"`);
+  });
+
+  it("have an ingress where its URLs are given", () => {
+    const url = "https://{port}-{pod}.apps.example.org";
+    expect(readConfig({ PODQ_INGRESS_URL: url, PODQ_INGRESS_CLASS: "nginx" }).ingress).toEqual({ url, className: "nginx" });
+    expect(readConfig({}).ingress).toBeUndefined();
   });
 
   it("cannot be changed", () => {

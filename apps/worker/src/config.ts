@@ -2,6 +2,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { parseQuantity } from "@podq/kube";
 import { readTracing, type TracingSettings } from "@podq/tracing";
+import { wrongUrlTemplate, type IngressSettings } from "@podq/kube";
 import { z } from "zod";
 import { ConfigError } from "./config-error.ts";
 import { readHostsFile, type HostSettings } from "./hosts/settings.ts";
@@ -60,6 +61,16 @@ const schema = z.object({
   PODQ_OWNER_PODS: z.coerce.number({ error: "must be a whole number" }).int().min(1).optional(),
   PODQ_OWNER_CPU: quantity.optional(),
   PODQ_OWNER_MEMORY: quantity.optional(),
+  PODQ_INGRESS_URL: text
+    .superRefine((url, check) => {
+      const wrong = wrongUrlTemplate(url);
+      if (wrong !== null) check.addIssue(wrong);
+    })
+    .optional(),
+  PODQ_INGRESS_CLASS: z
+    .string()
+    .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, { error: "must be the name of an IngressClass" })
+    .optional(),
   PODQ_HOSTS_FILE: path.optional(),
   K8S_SSH_HOST: text.default("127.0.0.1"),
   K8S_SSH_PORT: wholeNumber("a port", 22, 1, 65_535),
@@ -105,6 +116,8 @@ export type WorkerConfig = Readonly<{
   maxBacklog: number;
   /** What one owner's pods may come to. */
   ownerLimits: OwnerLimits;
+  /** How pods are reached that ask for an ingress; undefined: none can. */
+  ingress: Readonly<IngressSettings> | undefined;
   /** Where the hosts come from; undefined: from K8S_SSH_*. */
   hostsFile: string | undefined;
   /** At least one: those of the file, or the one of K8S_SSH_*, named `default`. */
@@ -121,6 +134,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
   }
   const c = parsed.data;
   const hosts = c.PODQ_HOSTS_FILE === undefined ? [onlyHost(c)] : readHostsFile(c.PODQ_HOSTS_FILE, given);
+  if (c.PODQ_INGRESS_CLASS !== undefined && c.PODQ_INGRESS_URL === undefined)
+    throw new ConfigError("wrong settings; PODQ_INGRESS_CLASS: is for an ingress, and PODQ_INGRESS_URL is not set");
   return Object.freeze({
     tracing: readTracing(given),
     redisUrl: c.REDIS_URL,
@@ -146,9 +161,14 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     retentionMs: c.PODQ_RETENTION_MS,
     maxBacklog: c.PODQ_BACKLOG,
     ownerLimits: Object.freeze({ pods: c.PODQ_OWNER_PODS, cpu: c.PODQ_OWNER_CPU, memory: c.PODQ_OWNER_MEMORY }),
+    ingress: ingressOf(c),
     hostsFile: c.PODQ_HOSTS_FILE,
     hosts: Object.freeze(hosts),
   });
+}
+
+function ingressOf({ PODQ_INGRESS_URL: url, PODQ_INGRESS_CLASS: className }: z.output<typeof schema>): WorkerConfig["ingress"] {
+  return url === undefined ? undefined : Object.freeze({ url, ...(className !== undefined && { className }) });
 }
 
 function onlyHost(c: z.output<typeof schema>): HostSettings {

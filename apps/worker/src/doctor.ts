@@ -48,7 +48,7 @@ function judgeClusters(clusters: readonly Cluster[]): Finding {
 
 async function* examineHost(
   { name, ssh, kubectl }: HostSettings,
-  { hosts, installation, hostsFile }: WorkerConfig,
+  { hosts, installation, hostsFile, ingress }: WorkerConfig,
   clusters: Cluster[],
 ): AsyncGenerator<Finding> {
   const { host, port, username, knownHosts, trustNewHost, keyFile: file, keyString: text, passphrase } = ssh;
@@ -71,7 +71,7 @@ async function* examineHost(
       open: async (...call) => pool.open(...call),
       kubectl: [kubectl],
     };
-    const pods = createPods({ ...way, installation });
+    const pods = createPods({ ...way, installation, ingress });
     yield await attempt("cluster", async () => {
       const {
         kubectl: client,

@@ -29,7 +29,16 @@ export type Engine = {
 
 /** One handler for jobs of every kind: for who only looks at how jobs come and go. */
 export function forAllKinds(handler: Handler): Executor["handlers"] {
-  return { create: handler, exec: handler, stop: handler, start: handler, restart: handler, delete: handler };
+  return {
+    create: handler,
+    exec: handler,
+    stop: handler,
+    start: handler,
+    restart: handler,
+    expose: handler,
+    unexpose: handler,
+    delete: handler,
+  };
 }
 
 /** Starts an engine. `handlersOf` is given what handlers may use of it; `observer` is told what it does. Throws QueueError. */

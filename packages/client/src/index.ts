@@ -12,7 +12,18 @@ export type { InputStream } from "./feed.ts";
 export type { Job, RetryOptions, Subscription } from "./job.ts";
 export type { OutputOptions, OutputPiece } from "./output.ts";
 export type { OwnerDeletion } from "./owner.ts";
-export type { CreateOptions, DeleteOptions, TimedOptions, EnqueueOptions, ExecOptions, Pod, PodAddress } from "./pod.ts";
+export type {
+  CreateOptions,
+  DeleteOptions,
+  EnqueueOptions,
+  ExecOptions,
+  ExposeOptions,
+  Pod,
+  PodAddress,
+  TimedOptions,
+  UnexposeOptions,
+  WaitForPortOptions,
+} from "./pod.ts";
 export { JobError, OutputBytes, type ExecResult, type ResultOf } from "./result.ts";
 export type { JobStatus } from "./status.ts";
 export type { Template, Templates } from "./templates.ts";

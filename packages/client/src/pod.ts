@@ -1,4 +1,4 @@
-import { defaultPodName, parseRequest, podKey, type JobRequest, type Kind, type Owner, type ParamsInput } from "@podq/jobs";
+import { defaultPodName, parseRequest, podKey, portWait, type JobRequest, type Kind, type Owner, type ParamsInput } from "@podq/jobs";
 import { toPodRecord, type PodRecord } from "@podq/store";
 import type { Context } from "./context.ts";
 import { accept, type Stdin } from "./accept.ts";
@@ -30,6 +30,15 @@ export type ExecOptions = Omit<ParamsInput<"exec">, "command" | "stdin"> & { std
 /** Options of {@link Pod.stop}, {@link Pod.start} and {@link Pod.restart}. */
 export type TimedOptions = ParamsInput<"stop"> & EnqueueOptions;
 
+/** Options of {@link Pod.expose}: the port, and a name for it. */
+export type ExposeOptions = ParamsInput<"expose"> & EnqueueOptions;
+
+/** Options of {@link Pod.unexpose}. */
+export type UnexposeOptions = Omit<ParamsInput<"unexpose">, "name"> & EnqueueOptions;
+
+/** Options of {@link Pod.waitForPort}; `signal` ends the waiting here. */
+export type WaitForPortOptions = { timeoutMs?: number } & EnqueueOptions;
+
 /** Options of {@link Pod.delete}. */
 export type DeleteOptions = ParamsInput<"delete"> & EnqueueOptions;
 
@@ -49,6 +58,15 @@ export type Pod = {
   start: (options?: TimedOptions) => Promise<Job<"start">>;
   /** Makes the pod's processes begin anew. */
   restart: (options?: TimedOptions) => Promise<Job<"restart">>;
+  /** Makes a port of the pod reachable while its processes go on; the pod's record says how. It stays so until the pod is deleted. */
+  expose: (options: ExposeOptions) => Promise<Job<"expose">>;
+  /** Makes a port reachable no more, by its name. */
+  unexpose: (port: string, options?: UnexposeOptions) => Promise<Job<"unexpose">>;
+  /**
+   * Resolves once something listens at a port inside the pod. It waits beside other `parallel` commands, and behind one that is not: a
+   * server that runs as a command has to be `parallel`. Throws JobError `timed-out` after `timeoutMs` (default 60 s).
+   */
+  waitForPort: (port: number, options?: WaitForPortOptions) => Promise<void>;
   /** Deletes the pod with all that is in it. */
   delete: (options?: DeleteOptions) => Promise<Job<"delete">>;
   /**
@@ -99,6 +117,13 @@ export function podHandle(context: Context, address: PodAddress): Pod {
     stop: async (options) => plainly("stop", options),
     start: async (options) => plainly("start", options),
     restart: async (options) => plainly("restart", options),
+    expose: async (options) => plainly("expose", options),
+    unexpose: async (port, options) => plainly("unexpose", { ...options, name: port }),
+    waitForPort: async (port, options = {}) => {
+      const [{ timeoutMs }, rest] = split(options);
+      const job = await submit("exec", portWaitOf(port, timeoutMs), rest);
+      await job.result(options.signal === undefined ? {} : { signal: options.signal });
+    },
     delete: async (options) => plainly("delete", options),
     extend: async ({ ttlMs } = {}) => {
       const key = podKey(checked.owner, name);
@@ -121,6 +146,14 @@ export function podHandle(context: Context, address: PodAddress): Pod {
     },
   };
   return { ...pod, files: filesOf(pod) };
+}
+
+function portWaitOf(port: number, timeoutMs: number | undefined): object {
+  try {
+    return portWait({ port, timeoutMs });
+  } catch (error) {
+    throw asPodqError(error);
+  }
 }
 
 function checkAddress(owner: unknown, name: string): { owner: Owner } {

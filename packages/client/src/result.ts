@@ -34,6 +34,8 @@ export type ResultOf<K extends Kind> = {
   stop: PodRecord;
   start: PodRecord;
   restart: PodRecord;
+  expose: PodRecord;
+  unexpose: PodRecord;
   delete: PodRecord | null;
 }[K];
 

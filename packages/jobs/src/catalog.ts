@@ -5,6 +5,7 @@ import { absolutePath, argv, environment, image, inQuery, jobOptions, labelPairs
 import { placement } from "./placement.ts";
 import { templateNameSchema, templateOnly, templateRefSchema, withoutDefaults, type TemplateOnly } from "./template.ts";
 import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.ts";
+import { access, exposeParams, ports, unexposeParams, waitForPortParams } from "./ports.ts";
 
 const mebibyte = 1_048_576;
 const minute = 60_000;
@@ -36,6 +37,10 @@ const createParams = z.strictObject({
    * "update" makes it what is asked and tells `updated`, "reject" fails with `conflict`.
    */
   ifChanged: z.enum(["ignore", "update", "reject"]).optional(),
+  /** By what others reach it. Default: the ports that it has, or `http` 8080. */
+  ports: ports.optional(),
+  /** How its ports are reached. Default: as they are, or "nodePort". */
+  access: access.optional(),
   /** Deletes the pod so long after this create, whatever it does then. */
   ttlMs: timeout(365 * day).optional(),
   /** Ends the pod, as `onIdle` says (default "stop"), when for so long no job of it waited or ran and nobody reported that it was in use. */
@@ -132,11 +137,13 @@ const paramsOf = {
   stop: stopParams,
   start: timedParams,
   restart: timedParams,
+  expose: exposeParams,
+  unexpose: unexposeParams,
   delete: deleteParams,
 };
 
 /** Every kind of job. */
-export const kinds = ["create", "exec", "stop", "start", "restart", "delete"] as const;
+export const kinds = ["create", "exec", "stop", "start", "restart", "expose", "unexpose", "delete"] as const;
 /** A kind of job. */
 export type Kind = (typeof kinds)[number];
 
@@ -156,6 +163,8 @@ const payloads = {
   stop: payload("stop"),
   start: payload("start"),
   restart: payload("restart"),
+  expose: payload("expose"),
+  unexpose: payload("unexpose"),
   delete: payload("delete"),
 };
 const payloadOnTemplate = payloads.create.extend({ params: ownParams });
@@ -190,6 +199,9 @@ export const requestBodies = {
   stop: z.strictObject({ ...stopParams.shape, ...bodyOptions }),
   start: z.strictObject({ ...timedParams.shape, ...bodyOptions }),
   restart: z.strictObject({ ...timedParams.shape, ...bodyOptions }),
+  expose: z.strictObject({ ...exposeParams.shape, ...bodyOptions }),
+  unexpose: z.strictObject({ ...unexposeParams.shape, ...bodyOptions }),
+  waitForPort: z.strictObject({ ...waitForPortParams.shape, ...bodyOptions }),
   /** How long the pod shall live from now. */
   extend: z.strictObject({ ttlMs: createParams.shape.ttlMs }),
   /** With `{ stream: true }` as stdin, it is sent beside the request, while the command runs. */

@@ -22,6 +22,7 @@ export { deliveryStates, type DeliveryRecord, type DeliveryState, type DeliveryT
 export { RequestError } from "./errors.ts";
 export { runnable, slotsPerPod, successor, turnOf, type InLine } from "./line.ts";
 export { defaultPodName, ownerIdSchema, ownerParts, ownerSchema, ownerTextSchema, podKey, podNameSchema, type Owner } from "./owner.ts";
+export { portWait } from "./ports.ts";
 export {
   isTerminal,
   jobStates,

@@ -2,7 +2,7 @@ import { z } from "zod";
 
 const letters = "[A-Za-z0-9._:@-]{1,128}";
 const idRule = "1 to 128 of A-Z a-z 0-9 . _ : @ -";
-const taken = ["events", "exec", "extend", "files", "restart", "start", "stop"]; // where a pod's name stands in a path over HTTP, these are its own
+const taken = ["events", "exec", "expose", "extend", "files", "restart", "start", "stop", "unexpose", "wait-for-port"]; // where a pod's name stands in a path over HTTP, these are its own
 
 /** Id of a project or a conversation. */
 export const ownerIdSchema = z.string().regex(new RegExp(`^${letters}$`), { error: `must be ${idRule}` });

@@ -4,6 +4,7 @@ import { kinds, templateBodySchema } from "./catalog.ts";
 import { codes } from "./codes.ts";
 import { deliveryStates } from "./delivery.ts";
 import { signalAnswers, signalNames } from "./signals.ts";
+import { access } from "./ports.ts";
 import { jobStates, podStatuses } from "./states.ts";
 
 const date = z.codec(z.iso.datetime(), z.date(), { decode: (text) => new Date(text), encode: (moment) => moment.toISOString() });
@@ -29,9 +30,18 @@ export const podWire = z
     image: z.string(),
     resources: z.object({ memory: z.string(), cpu: z.string(), memoryRequests: z.string(), cpuRequests: z.string() }),
     service: z.object({
+      access: access.nullish(), // what was recorded before there were such has none of these
       nodePort: count.nullable(),
       accessUrl: z.string().nullable(),
-      ports: z.array(z.object({ name: z.string(), port: count, nodePort: count.nullable() })),
+      ports: z.array(
+        z.object({
+          name: z.string(),
+          port: count,
+          protocol: z.enum(["TCP", "UDP"]).nullish(),
+          nodePort: count.nullable(),
+          url: z.string().nullish(),
+        }),
+      ),
     }),
     host: z.object({ name: z.string(), address: z.string(), port: count, username: z.string() }),
     error: z.object({ ...failure, at: date }).nullable(),

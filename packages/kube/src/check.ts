@@ -10,13 +10,14 @@ export type ClusterCheck = {
   missing: string[] | null;
 };
 
-type Right = { group: string; resource: string; subresource?: string; verbs: readonly string[] };
+type Right = { group: string; resource: string; subresource?: string; verbs: readonly string[]; of?: "ingress" };
 
-/** What rbac.yaml grants: the least that podq needs. */
+/** What rbac.yaml grants: the least that podq needs, some of it only for what an installation may do without. */
 export const rights: readonly Right[] = [
   { group: "", resource: "namespaces", verbs: ["get", "list", "watch", "create", "patch", "delete"] },
   { group: "apps", resource: "deployments", verbs: ["list", "watch", "create", "patch", "delete"] },
   { group: "", resource: "services", verbs: ["list", "create", "patch"] },
+  { group: "networking.k8s.io", resource: "ingresses", verbs: ["get", "create", "patch", "delete"], of: "ingress" },
   { group: "", resource: "pods", verbs: ["get", "list", "watch"] },
   { group: "", resource: "pods", subresource: "exec", verbs: ["get", "create"] },
   { group: "", resource: "events", verbs: ["list"] },
@@ -26,9 +27,10 @@ const reviews = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
 const atOnce = 4;
 
 /** Asks what a worker would meet. Throws KubeError with what keeps it from asking. */
-export async function checkCluster(kubectl: Kubectl, bounds: Bounds): Promise<ClusterCheck> {
+export async function checkCluster(kubectl: Kubectl, bounds: Bounds, ingress: boolean): Promise<ClusterCheck> {
   const version = await kubectl.json<{ clientVersion: Version; serverVersion: Version }>(["version", "-o", "json"], bounds);
-  const asked = rights.flatMap(({ verbs, ...right }) => verbs.map((verb) => ({ ...right, verb })));
+  const needed = rights.filter((right) => right.of === undefined || ingress);
+  const asked = needed.flatMap(({ verbs, of: _of, ...right }) => verbs.map((verb) => ({ ...right, verb })));
   const missing: string[] = [];
   const ask = async (): Promise<void> => {
     for (let next = asked.shift(); next; next = asked.shift()) {

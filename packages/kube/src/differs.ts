@@ -3,12 +3,15 @@ import { deploymentOf } from "./manifest.ts";
 import type { PodSpec, Resources } from "./manifest.ts";
 import type { PodIdentity } from "./names.ts";
 import type { Deployment } from "./objects.ts";
+import type { PublishedField } from "./ports.ts";
 import { scheduledBy } from "./scheduling.ts";
 import { levelOf, type Level } from "./security.ts";
 import { sameQuantity } from "./quantity.ts";
 
 /** A field of PodSpec in which a pod can be other than asked. */
-export type PodField =
+export type PodField = TemplateField | PublishedField;
+
+type TemplateField =
   | "image"
   | "resources"
   | "env"
@@ -22,11 +25,11 @@ export type PodField =
   | "tolerations";
 
 /** The fields in which a Deployment is not what is asked for. Quantities are compared by value, maps whatever their order. */
-export function differs(identity: PodIdentity, spec: PodSpec, there: Deployment): PodField[] {
+export function differs(identity: PodIdentity, spec: PodSpec, there: Deployment): TemplateField[] {
   // What is asked for goes through the manifest, so that defaults and escapes are the same on both sides.
   const asked = fieldsOf(deploymentOf(identity, spec, { start: "", progressDeadlineSeconds: 0 }) as Deployment);
   const found = fieldsOf(there);
-  return (Object.keys(same) as PodField[]).filter((field) => !same[field](asked, found));
+  return (Object.keys(same) as TemplateField[]).filter((field) => !same[field](asked, found));
 }
 
 /**
@@ -84,7 +87,7 @@ function fieldsOf(deployment: Deployment): Fields {
   };
 }
 
-const same: Record<PodField, (a: Fields, b: Fields) => boolean> = {
+const same: Record<TemplateField, (a: Fields, b: Fields) => boolean> = {
   image: (a, b) => a.image === b.image,
   resources: (a, b) => (Object.keys(a.resources) as (keyof Resources)[]).every((key) => sameQuantity(a.resources[key], b.resources[key])),
   env: (a, b) => sameMap(a.env, b.env),

@@ -7,6 +7,8 @@ export { installationPattern, podNames } from "./names.ts";
 export type { PodIdentity, PodKey } from "./names.ts";
 export type { PodObservation } from "./observation.ts";
 export type { PodField } from "./differs.ts";
+export { wrongUrlTemplate } from "./ingress.ts";
+export type { IngressSettings } from "./ingress.ts";
 export { createPods } from "./pods.ts";
 export type { Fence } from "./fence.ts";
 export type { IfChanged } from "./change.ts";

@@ -30,7 +30,7 @@ describe("exitError", () => {
     ],
     ["error: You must be logged in to the server (Unauthorized)", "forbidden"],
     ["Error from server (InternalError): Internal error occurred: failed to allocate a nodePort: range is full", "node-port-exhausted"],
-    ['The Service "w" is invalid: spec.ports[0].nodePort: Invalid value: 30002: provided port is already allocated', "conflict"],
+    ['The Service "w" is invalid: spec.ports[0].nodePort: Invalid value: 30002: provided port is already allocated', "node-port-exhausted"],
     [
       'Error from server (InternalError): Internal error occurred: failed calling webhook "x": connect: connection refused',
       "cluster-unreachable",

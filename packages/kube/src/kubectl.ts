@@ -30,6 +30,7 @@ export const paths = {
   deployments: (namespace: string, query: string) => `/apis/apps/v1/namespaces/${part(namespace)}/deployments?${query}`,
   everyDeployment: (query: string) => `/apis/apps/v1/deployments?${query}`,
   everyPod: (query: string) => `/api/v1/pods?${query}`,
+  ingress: (namespace: string, name: string) => `/apis/networking.k8s.io/v1/namespaces/${part(namespace)}/ingresses/${part(name)}`,
   pods: (namespace: string, query: string) => `/api/v1/namespaces/${part(namespace)}/pods?${query}`,
 };
 
@@ -132,8 +133,8 @@ const stderrCodes: [RegExp, KubeCode][] = [
   [/because it is being terminated/, "namespace-terminating"],
   [/exceeded quota|failed quota/, "quota-exceeded"],
   [/violates PodSecurity|admission webhook .* denied the request|ValidatingAdmissionPolicy .* denied request/, "policy-violation"],
-  [/failed to allocate a nodePort: range is full/, "node-port-exhausted"],
-  [/provided port is already allocated/, "conflict"],
+  // podq asks for none in particular: one that was given and is taken was given twice, by servers that share a small rest of the range.
+  [/failed to allocate a nodePort: range is full|provided port is already allocated/, "node-port-exhausted"],
   [/failed calling webhook/, "cluster-unreachable"],
   // Without credentials kubectl asks for a user name, and finds no more input.
   [/^(?:error: )?EOF$/m, "forbidden"],

@@ -9,11 +9,8 @@ const identity = podNames({ installation: "podq", kind: "project", id: "p1", nam
 const resources = { memory: "200Mi", cpu: "200m", memoryRequests: "100Mi", cpuRequests: "100m" };
 
 function made(spec: Partial<PodSpec> = {}) {
-  const [namespace, deployment, service] = manifest(
-    identity,
-    { image: "busybox", resources, ...spec },
-    { start: "s1", progressDeadlineSeconds: 55 },
-  );
+  const options = { start: "s1", progressDeadlineSeconds: 55 };
+  const [namespace, deployment, service] = manifest(identity, { image: "busybox", resources, ...spec }, options, { kind: "Service" });
   const { template } = (deployment as Deployment).spec;
   return { namespace, deployment, service, template, pod: template.spec, container: template.spec.containers[0]! };
 }
@@ -105,12 +102,6 @@ describe("manifest", () => {
   it("replaces rather than overlaps, and counts as available only what stays ready", () => {
     expect(made().deployment).toMatchObject({
       spec: { replicas: 1, strategy: { type: "Recreate" }, minReadySeconds: 2, progressDeadlineSeconds: 55 },
-    });
-  });
-
-  it("publishes port 8080 on a node port", () => {
-    expect(made().service).toMatchObject({
-      spec: { type: "NodePort", ports: [{ name: "http", port: 8080 }], selector: { "podq.dev/pod": identity.hash } },
     });
   });
 });

@@ -2,6 +2,7 @@ import { annotation, annotationsOf, label, labelsOf } from "./names.ts";
 import type { PodIdentity } from "./names.ts";
 import { schedulingOf, type Toleration } from "./scheduling.ts";
 import { containerSecurity, levelLabels, podSecurity, type Level } from "./security.ts";
+import type { Access, Port } from "./ports.ts";
 
 /** The four figures of a container, as Kubernetes quantities. */
 export type Resources = { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
@@ -26,6 +27,10 @@ export type PodSpec = {
   /** Labels that its node must have, and taints of nodes that do not keep it away. */
   nodeSelector?: Record<string, string>;
   tolerations?: readonly Toleration[];
+  /** Its ports, the first of which is its own address; default those that it has, or `http` 8080. The container need not be told of them. */
+  ports?: readonly Port[];
+  /** How they are reached; default as they are, or at a node port. */
+  access?: Access;
   /** Size limit of the exec journal's volume; a pod over it is evicted. Default 1Gi, which any set of execs at once fits. */
   journal?: string;
 };
@@ -57,9 +62,9 @@ const PORT = 8080;
  */
 export const idleCommand: readonly string[] = ["sh", "-c", 'trap "exit 0" TERM INT; while :; do sleep 2147483647 & wait $!; done'];
 
-/** All objects of a running pod, in the order in which they must be applied. */
-export function manifest(identity: PodIdentity, spec: PodSpec, options: StartOptions): object[] {
-  return [namespaceOf(identity, spec), deploymentOf(identity, spec, options), serviceOf(identity)];
+/** All objects of a running pod, in the order in which they must be applied; its Service is made by who knows what it publishes. */
+export function manifest(identity: PodIdentity, spec: PodSpec, options: StartOptions, service: object): object[] {
+  return [namespaceOf(identity, spec), deploymentOf(identity, spec, options), service];
 }
 
 function namespaceOf(identity: PodIdentity, { level }: PodSpec): object {
@@ -130,24 +135,6 @@ function containerOf(spec: PodSpec): object {
       { name: "workspace", mountPath: "/workspace" },
       { name: "podq", mountPath: "/podq" },
     ],
-  };
-}
-
-function serviceOf(identity: PodIdentity): object {
-  return {
-    apiVersion: "v1",
-    kind: "Service",
-    metadata: {
-      name: identity.service,
-      namespace: identity.namespace,
-      labels: labelsOf(identity),
-      annotations: annotationsOf(identity),
-    },
-    spec: {
-      type: "NodePort",
-      selector: { [label.pod]: identity.hash },
-      ports: [{ name: "http", port: PORT, targetPort: "http", protocol: "TCP" }],
-    },
   };
 }
 

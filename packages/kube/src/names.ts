@@ -60,7 +60,8 @@ export const label = {
 
 /**
  * The annotation keys that podq gives meaning to: the true owner; of a template the number of its start and who asked for the last
- * restart; of a Deployment the fence of its last write, and which fields which create has changed.
+ * restart; of a Deployment the fence of its last write, and which fields which create has changed; of a Service its fence too, which
+ * ports were exposed since it was made, and the template of its URLs if it has an Ingress.
  */
 export const annotation = {
   kind: "podq.dev/kind",
@@ -70,6 +71,8 @@ export const annotation = {
   restart: "podq.dev/restart",
   fence: "podq.dev/fence",
   updated: "podq.dev/updated",
+  exposed: "podq.dev/exposed",
+  url: "podq.dev/url",
 } as const;
 
 /** Labels of every object of a pod. */

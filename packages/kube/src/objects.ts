@@ -82,8 +82,11 @@ export type Pod = {
 export type Service = {
   kind?: "Service";
   metadata: Metadata;
-  spec: { ports?: { name?: string; port: number; nodePort?: number }[] };
+  spec: { type?: string; ports?: { name?: string; port: number; protocol?: "TCP" | "UDP"; nodePort?: number }[] };
 };
+
+/** A networking.k8s.io/v1 Ingress. */
+export type Ingress = { kind?: "Ingress"; metadata: Metadata; spec?: object };
 
 /** A v1 Event, as far as it is quoted. */
 export type KubeEvent = {

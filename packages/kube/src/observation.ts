@@ -1,8 +1,12 @@
 import { marksOf, resourcesOf } from "./differs.ts";
 import type { PodField } from "./differs.ts";
 import type { KubeCode } from "./errors.ts";
+import { urlOf } from "./ingress.ts";
 import type { Resources } from "./manifest.ts";
+import { annotation } from "./names.ts";
 import type { Deployment, Namespace, Pod, Service } from "./objects.ts";
+import { publicationOf } from "./ports.ts";
+import type { Access, Port } from "./ports.ts";
 import { containerOf, currentPod, judge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -13,6 +17,9 @@ export type PodObjects = {
   service?: Service | undefined;
   pods: readonly Pod[];
 };
+
+/** What of a pod can be reached from elsewhere. `url`: of a port that is reached otherwise than at its node port. */
+type PublishedPorts = { access?: Access; nodePort?: number; ports: (Port & { nodePort?: number; url?: string })[] };
 
 /** What is there of a pod at one moment, as a record keeps it. */
 export type PodObservation = {
@@ -28,7 +35,7 @@ export type PodObservation = {
   containerId?: string;
   image?: string;
   resources?: Resources;
-  service: { nodePort?: number; ports: { name: string; port: number; nodePort?: number }[] };
+  service: PublishedPorts;
   /** Address of the node on which it runs: the node port answers there. */
   nodeAddress?: string;
   /** Where it is other than asked; always empty when nothing was asked. */
@@ -53,12 +60,11 @@ export function observationOf(
   const pod = deployment && currentPod(deployment, objects.pods);
   const container = containerOf(pod);
   const startedAt = container?.state?.running?.startedAt;
-  const ports = (service?.spec.ports ?? []).map(({ name = "", port, nodePort }) => ({ name, port, ...optional({ nodePort }) }));
   return {
     status: statuses[verdict.kind],
     namespace: names.namespace,
     deployment: names.deployment,
-    service: { ports, ...optional({ nodePort: ports[0]?.nodePort }) },
+    service: service === undefined ? { ports: [] } : portsOf(service),
     differs,
     updated,
     ...optional({
@@ -74,6 +80,22 @@ export function observationOf(
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
       error: verdict.kind === "failed" ? { code: verdict.code, message: verdict.message || verdict.code } : undefined,
     }),
+  };
+}
+
+function portsOf(service: Service): PublishedPorts {
+  const { access, ports } = publicationOf(service);
+  const { name, namespace = "", annotations } = service.metadata;
+  const template = annotations?.[annotation.url];
+  const urlOfPort = (port: Port): string | undefined => {
+    if (access === "nodePort" || port.protocol !== "TCP") return undefined;
+    return template === undefined ? `http://${name}.${namespace}.svc:${port.port}` : urlOf(template, port.name);
+  };
+  const nodePorts = (service.spec.ports ?? []).map(({ nodePort }) => nodePort);
+  return {
+    access,
+    ports: ports.map((port, index) => ({ ...port, ...optional({ nodePort: nodePorts[index], url: urlOfPort(port) }) })),
+    ...optional({ nodePort: nodePorts[0] }),
   };
 }
 

@@ -1,7 +1,9 @@
 import { checkCluster, type ClusterCheck } from "./check.ts";
 import type { IfChanged } from "./change.ts";
 import { createPod } from "./create.ts";
+import { republish } from "./expose.ts";
 import type { Fence } from "./fence.ts";
+import type { IngressSettings } from "./ingress.ts";
 import { createKubectl, labelled, paths } from "./kubectl.ts";
 import type { Bounds, Kubectl } from "./kubectl.ts";
 import { look, lookFor, namespacedKinds } from "./look.ts";
@@ -12,6 +14,8 @@ import type { PodIdentity, PodKey } from "./names.ts";
 import type { Namespace } from "./objects.ts";
 import { observationOf } from "./observation.ts";
 import type { PodObservation } from "./observation.ts";
+import { withoutPort, withPort } from "./ports.ts";
+import type { Port } from "./ports.ts";
 import { removePod } from "./remove.ts";
 import { startPod, stopPod } from "./scale.ts";
 import type { Scaling } from "./scale.ts";
@@ -23,8 +27,17 @@ import { withEvictions } from "./evictions.ts";
 import { sightOf } from "./sight.ts";
 import type { Sight } from "./sight.ts";
 
-/** `kubectl` is how an argv begins on the host (default `["kubectl"]`); `installation` is checked before anything unknown is deleted. */
-export type PodsOptions = { run: Run; open: Open; kubectl?: readonly string[]; installation: string };
+/**
+ * `kubectl` is how an argv begins on the host (default `["kubectl"]`); `installation` is checked before anything unknown is deleted;
+ * `ingress` is how pods are reached that ask for one.
+ */
+export type PodsOptions = {
+  run: Run;
+  open: Open;
+  kubectl?: readonly string[];
+  installation: string;
+  ingress?: IngressSettings | undefined;
+};
 
 /** Caller's cancel and how long the whole operation may take. */
 export type Control = { signal?: AbortSignal; timeoutMs: number };
@@ -57,6 +70,10 @@ export type Pods = {
    * restart: its processes begin anew, once however often the same word is given.
    */
   start(identity: PodIdentity, control: WriteControl & { restart?: string }): Promise<PodObservation>;
+  /** Publishes a port more, which its container need not know; its processes go on. Throws `conflict` if its name or number is another's. */
+  expose(identity: PodIdentity, port: Omit<Port, "name"> & { name?: string | undefined }, control: WriteControl): Promise<PodObservation>;
+  /** Publishes a port no more. Throws `conflict` for the last one. */
+  unexpose(identity: PodIdentity, port: string, control: WriteControl): Promise<PodObservation>;
   /** Looks for objects of this pod by their labels, in all namespaces. */
   find(key: Omit<PodKey, "generation" | "installation">, control: Control): Promise<Found>;
   /** Every generation of every pod of this installation that has a namespace which is not on its way out. */
@@ -76,11 +93,11 @@ export type Pods = {
 };
 
 /** The pods of one installation, on the cluster that `run` and `open` lead to. */
-export function createPods({ run, open, kubectl: argv, installation }: PodsOptions): Pods {
+export function createPods({ run, open, kubectl: argv, installation, ingress }: PodsOptions): Pods {
   const kubectl = createKubectl({ run, open, ...(argv && { kubectl: argv }) });
   const scalingOf = (identity: PodIdentity, control: WriteControl): Scaling => {
     const bounds = boundsOf(control);
-    return { kubectl, identity, look: async () => lookFor(kubectl, identity, bounds), fence: control.fence, bounds };
+    return { kubectl, identity, look: async () => lookFor(kubectl, identity, bounds), fence: control.fence, ingress, bounds };
   };
   return {
     create: async (identity, spec, control) => {
@@ -94,9 +111,11 @@ export function createPods({ run, open, kubectl: argv, installation }: PodsOptio
       const { restart } = control;
       return startPod(scalingOf(identity, control), { restart, progressDeadlineSeconds: progressDeadlineOf(control) });
     },
+    expose: async (identity, port, control) => republish(scalingOf(identity, control), (there) => withPort(there, port)),
+    unexpose: async (identity, name, control) => republish(scalingOf(identity, control), (there) => withoutPort(there, name)),
     find: (key, control) => find(kubectl, { ...key, installation }, boundsOf(control)),
     all: (control) => all(kubectl, installation, boundsOf(control)),
-    check: (control) => checkCluster(kubectl, boundsOf(control)),
+    check: (control) => checkCluster(kubectl, boundsOf(control), ingress !== undefined),
     delete: (ref, control) => removePod(kubectl, installation, ref, boundsOf(control)),
     async sight(identity, control) {
       const { deployments, services, ...found } = await look(

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { containerName } from "./manifest.ts";
 import { rights } from "./check.ts";
 import { createPods } from "./pods.ts";
-import { clusterFixture } from "./testing.ts";
+import { clusterFixture, ingressUrl } from "./testing.ts";
 import type { ClusterFixture } from "./testing.ts";
 
 const role = join(import.meta.dirname, "../rbac.yaml");
@@ -38,11 +38,11 @@ describe("rbac.yaml", () => {
     await on.stop();
   });
 
-  it("is enough for create, exec, stop, start, find and delete, and nothing works without it", async (test) => {
+  it("is enough for create, exec, expose, stop, start, find and delete, and nothing works without it", async (test) => {
     test.skip(on.cluster.kind === "embedded", "the embedded cluster checks no rights");
     // A user without any rights of his own; the file is on the host, which is this machine.
     const kubectl = ["kubectl", `--kubeconfig=${process.env["PODQ_TEST_LIMITED_KUBECONFIG"]}`];
-    const pods = createPods({ ...on.pool, installation: on.installation, kubectl });
+    const pods = createPods({ ...on.pool, installation: on.installation, kubectl, ingress: { url: ingressUrl } });
     const identity = on.identity("limited");
     await expect(pods.create(identity, on.spec(), control)).rejects.toMatchObject({
       code: "forbidden",
@@ -60,13 +60,19 @@ describe("rbac.yaml", () => {
 
     const nope = on.spec({ image: "localhost/nope:1" });
     await expect(pods.create(identity, nope, control)).rejects.toMatchObject({ code: "image-not-found" });
-    const made = await pods.create(identity, on.spec(), control);
+    const made = await pods.create(identity, on.spec({ access: "ingress" }), control);
     expect(made).toMatchObject({ status: "running" });
     const exec = ["exec", "-i", `--namespace=${made.namespace}`, made.podName!, "-c", containerName, "--", "sh", "-c", "id -u"];
     expect(await on.pool.run([...kubectl, ...exec])).toMatchObject({ code: 0, stdout: Buffer.from("1000\n") });
-    expect(await pods.observe(made, control)).toEqual(made);
+    expect(await pods.observe(made, control)).toEqual({ ...made, updated: [] }); // it was changed from one that could not run
     expect(await pods.find({ kind: "project", id: "limited", name: "default" }, control)).toMatchObject({ highest: 1 });
     expect((await pods.check(control)).missing).toEqual([]);
+    expect((await pods.expose(identity, { port: 3000, protocol: "TCP" }, control)).service.ports).toHaveLength(2);
+    expect((await pods.unexpose(identity, "http", control)).service.ports).toMatchObject([{ port: 3000 }]);
+    expect(await pods.create(identity, on.spec({ access: "clusterIP" }), { ...control, ifChanged: "update" })).toMatchObject({
+      updated: ["access"],
+      service: { access: "clusterIP" },
+    });
     expect(await pods.stop(identity, control)).toMatchObject({ status: "stopped" });
     expect(await pods.start(identity, { ...control, restart: "again" })).toMatchObject({ status: "running" });
     await expect(pods.delete(made, control)).resolves.toBeUndefined();

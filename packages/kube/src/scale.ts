@@ -1,6 +1,7 @@
 import { KubeError } from "./errors.ts";
 import { fencedMetadata, untilUnmodified } from "./fence.ts";
 import type { Fence } from "./fence.ts";
+import type { IngressSettings } from "./ingress.ts";
 import { labelled, paths } from "./kubectl.ts";
 import type { Bounds, Kubectl } from "./kubectl.ts";
 import { annotation, selectorOf } from "./names.ts";
@@ -58,6 +59,8 @@ export type Scaling = {
   identity: PodIdentity;
   look: () => Promise<PodObjects>;
   fence: Fence | undefined;
+  /** Of the installation, if it has one. */
+  ingress: IngressSettings | undefined;
   bounds: Bounds;
 };
 

@@ -27,9 +27,12 @@ export type ClusterFixture = {
   stop(): Promise<void>;
 };
 
-/** Connects to the cluster that the environment chooses. */
-export async function clusterFixture(): Promise<ClusterFixture> {
-  const cluster = await useTestCluster();
+/** The URLs of pods that ask for an ingress there. */
+export const ingressUrl = "https://{port}-{pod}.apps.example.org";
+
+/** Connects to the cluster that the environment chooses; `options` are for the embedded one. */
+export async function clusterFixture(options?: Parameters<typeof useTestCluster>[0]): Promise<ClusterFixture> {
+  const cluster = await useTestCluster(options);
   const { host, port, username, privateKey, knownHosts } = cluster.ssh;
   const { key } = loadKey({ text: privateKey });
   const pool = createPool({ host, port, username, key, hostKeys: createHostKeys({ file: knownHosts }) });
@@ -46,7 +49,7 @@ export async function clusterFixture(): Promise<ClusterFixture> {
     pool,
     installation,
     admin,
-    pods: createPods({ ...pool, installation }),
+    pods: createPods({ ...pool, installation, ingress: { url: ingressUrl, className: "podq-test" } }),
     identity: (id, generation = 1) => podNames({ installation, kind: "project", id, name: "default", generation }),
     spec: (change) => ({
       image: cluster.image,

@@ -33,6 +33,14 @@ export type Expiry = {
   firedAt: Date | null;
 };
 
+/** How a pod is reached: `accessUrl` is the URL of its first port that has one. Null: recorded before there was such a thing. */
+export type PublishedPorts = {
+  access: "nodePort" | "clusterIP" | "ingress" | null;
+  nodePort: number | null;
+  accessUrl: string | null;
+  ports: { name: string; port: number; protocol: "TCP" | "UDP" | null; nodePort: number | null; url: string | null }[];
+};
+
 /** A pod as it is stored; `_id` is its key, `project/p1/default`. Times are null until they are known. */
 export type PodDocument = {
   _id: string;
@@ -60,7 +68,7 @@ export type PodDocument = {
   resources: Resources;
   /** What counts against its owner's limits while it is not deleted; null: nothing; of a record from before there were any: its resources. */
   reserved?: Reserved | null;
-  service: { nodePort: number | null; accessUrl: string | null; ports: { name: string; port: number; nodePort: number | null }[] };
+  service: PublishedPorts;
   host: { name: string; address: string; port: number; username: string };
   error: (Failure & { at: Date }) | null;
   /** Why it is as it is, where that was no job's doing: why it was replaced or started again, who changed it. */
@@ -109,7 +117,12 @@ export const podSchema = new Schema<PodDocument>(
     resources: { type: part({ memory: String, cpu: String, memoryRequests: String, cpuRequests: String }), required: true },
     reserved: { type: part({ memory: String, cpu: String }), default: undefined },
     service: {
-      type: part({ nodePort: Number, accessUrl: String, ports: [part({ name: String, port: Number, nodePort: Number })] }),
+      type: part({
+        access: optional(String),
+        nodePort: Number,
+        accessUrl: String,
+        ports: [part({ name: String, port: Number, protocol: optional(String), nodePort: Number, url: optional(String) })],
+      }),
       required: true,
     },
     host: { type: part({ name: String, address: String, port: Number, username: String }), required: true },

@@ -2,7 +2,7 @@ import { mayPodMove, type PodStatus } from "@podq/jobs";
 import type { ClientSession, Model, mongo, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
 import { ofOwners } from "./owners.ts";
-import type { Expiry, PodDocument } from "./pod-schema.ts";
+import type { Expiry, PodDocument, PublishedPorts } from "./pod-schema.ts";
 import type { Sightings } from "./sightings.ts";
 import { literal, versionsOf, visible } from "./stages.ts";
 import type { Room } from "./room.ts";
@@ -68,10 +68,12 @@ export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRe
     drifted,
     marks: _marks,
     reconciling: _reconciling,
+    service,
     ...record
   } = document;
   return {
     ...record,
+    service: withNulls(service),
     template: record.template ?? null,
     updated: updated ?? [],
     cause: cause ?? null,
@@ -79,6 +81,12 @@ export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRe
     observedAt: sightings?.of(document) ?? record.observedAt,
     expiry: expiry ? toldOf(expiry) : null,
   };
+}
+
+// What was recorded before there were such fields has null in them.
+function withNulls(service: PublishedPorts): PublishedPorts {
+  const ports = service.ports.map((port) => ({ ...port, protocol: port.protocol ?? null, url: port.url ?? null }));
+  return { ...service, access: service.access ?? null, ports };
 }
 
 function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRecord["expiry"] {
@@ -197,7 +205,7 @@ const fresh = {
   podUid: null,
   differs: [],
   updated: [],
-  service: { nodePort: null, accessUrl: null, ports: [] },
+  service: { access: null, nodePort: null, accessUrl: null, ports: [] },
   error: null,
   cause: null,
   drifted: [],

@@ -101,7 +101,12 @@ async function addPod({ store }: Scene, owner: Owner, seed: PodSeed): Promise<vo
   const made = { owner, name, generation: 1, namespace, identity, image, resources, labels, host };
   const pod = (await store.pods.insert(podKey(owner, name), made))!;
   const now = new Date();
-  const service = { nodePort: 31_080, accessUrl: url, ports: [{ name: "http", port: 8080, nodePort: 31_080 }] };
+  const service = {
+    access: "nodePort" as const,
+    nodePort: 31_080,
+    accessUrl: url,
+    ports: [{ name: "http", port: 8080, protocol: "TCP" as const, nodePort: 31_080, url }],
+  };
   if (status === "running") await store.pods.patch(pod, { status, service, startedAt: now, podName: "p-1" });
   if (status === "error")
     await store.pods.patch(pod, { status, error: { code: "image-not-found", message: error ?? "no such image", at: now } });

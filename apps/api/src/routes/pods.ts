@@ -6,6 +6,7 @@ import {
   parseRequest,
   podStatuses,
   podWire,
+  portWait,
   requestBodies,
   stdinBytes,
   type Owner,
@@ -126,6 +127,71 @@ export function addPodRoutes(app: App, context: Context): void {
           return (await accept(reply, job.id)) as never;
         },
       );
+
+    app.post(
+      `${path}/expose`,
+      {
+        schema: {
+          summary: "Make a port of a pod reachable, while its processes go on",
+          params,
+          body: requestBodies.expose,
+          headers: idempotencyHeader,
+          response: accepted,
+        },
+      },
+      async (request, reply) => {
+        const { owner, name } = addressOf(request.params);
+        demandRun(request.caller, owner);
+        const pod = podHandle({ ...context, by: request.caller }, { ...owner, name });
+        const job = await pod.expose({ ...defined(request.body), ...keyed(request.headers) });
+        return (await accept(reply, job.id)) as never;
+      },
+    );
+
+    app.post(
+      `${path}/unexpose`,
+      {
+        schema: {
+          summary: "Make a port of a pod reachable no more",
+          params,
+          body: requestBodies.unexpose,
+          headers: idempotencyHeader,
+          response: accepted,
+        },
+      },
+      async (request, reply) => {
+        const { owner, name } = addressOf(request.params);
+        demandRun(request.caller, owner);
+        const { name: port, ...options } = request.body;
+        const pod = podHandle({ ...context, by: request.caller }, { ...owner, name });
+        const job = await pod.unexpose(port, { ...defined(options), ...keyed(request.headers) });
+        return (await accept(reply, job.id)) as never;
+      },
+    );
+
+    app.post(
+      `${path}/wait-for-port`,
+      {
+        schema: {
+          summary: "Wait until something listens at a port inside a pod",
+          description:
+            "An exec that succeeds with 0 then, and fails with `timed-out` after `timeoutMs`. It runs beside other parallel commands, and behind one that is not.",
+          params,
+          body: requestBodies.waitForPort,
+          headers: idempotencyHeader,
+          response: accepted,
+        },
+      },
+      async (request, reply) => {
+        const { owner, name } = addressOf(request.params);
+        demandRun(request.caller, owner);
+        const { port, timeoutMs, ...options } = request.body;
+        const { command, ...how } = portWait({ port, timeoutMs });
+        const pod = podHandle({ ...context, by: request.caller }, { ...owner, name });
+        const job = await pod.exec(command, { ...how, ...defined(options), ...keyed(request.headers) });
+        return (await accept(reply, job.id)) as never;
+      },
+    );
 
     app.post(
       `${path}/extend`,

@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import { addressOf, collectPair, finish, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
 import { podLines } from "../output.ts";
+import { collectPort, refuseWaitOfDetached, waitIfAsked, type PortOption } from "../wait-port.ts";
 
 type Options = OwnerOptions & {
   template?: string;
@@ -14,6 +15,9 @@ type Options = OwnerOptions & {
   hostLabel?: Record<string, string>;
   user?: number;
   storage?: string;
+  port?: PortOption[];
+  access?: "nodePort" | "clusterIP" | "ingress";
+  waitPort?: number;
   ttlMs?: number;
   idleAfterMs?: number;
   onIdle?: "stop" | "delete";
@@ -39,6 +43,9 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--host-label <KEY=VALUE>", "label of the host that a new pod is placed on; again for more", collectPair)
     .option("--user <uid>", "uid, gid and fsGroup (default 1000)", wholeNumber)
     .option("--storage <quantity>", "size limit of /workspace (default 10Gi)")
+    .option("--port <NAME=PORT>", "port by which others reach it, NAME=PORT/udp for UDP; again for more (default http=8080)", collectPort)
+    .addOption(new Option("--access <how>", "how its ports are reached (default nodePort)").choices(["nodePort", "clusterIP", "ingress"]))
+    .option("--wait-port <port>", "wait until something listens at this port inside it", wholeNumber)
     .option("--ttl-ms <ms>", "delete it so long after this", wholeNumber)
     .option("--idle-after-ms <ms>", "end it when it was not used for so long", wholeNumber)
     .addOption(new Option("--on-idle <what>", "how to end it then (default stop)").choices(["stop", "delete"]))
@@ -56,7 +63,7 @@ export function addCreate(program: Command, context: CliContext): void {
     .option("--json", "print JSON")
     .argument("[command...]", "main process of the pod, as an argv after --")
     .action(async (command: string[], options: Options) => {
-      const { memory, cpu, memoryRequests, cpuRequests, template, image, env, label, user, storage } = options;
+      const { memory, cpu, memoryRequests, cpuRequests, template, image, env, label, user, storage, port, access } = options;
       const { ttlMs, idleAfterMs, onIdle, ifChanged, timeoutMs, idempotencyKey, callbackUrl } = options;
       const resources = given({ memory, cpu, memoryRequests, cpuRequests });
       const labels = label;
@@ -66,6 +73,8 @@ export function addCreate(program: Command, context: CliContext): void {
         env,
         user,
         storage,
+        ports: port,
+        access,
         ttlMs,
         idleAfterMs,
         onIdle,
@@ -78,7 +87,12 @@ export function addCreate(program: Command, context: CliContext): void {
         command: command.length === 0 ? undefined : command,
       });
       const address = addressOf(options);
-      await withPodq(async (podq) => finish(context, await podq.pod(address).create({ ...request, resources }), options, podLines));
+      refuseWaitOfDetached(options);
+      await withPodq(async (podq) => {
+        const pod = podq.pod(address);
+        const made = await finish(context, await pod.create({ ...request, resources }), options, podLines);
+        if (made) await waitIfAsked(context, pod, options);
+      });
     });
 }
 

@@ -53,7 +53,7 @@ export function gonePatch(): PodPatch {
     status: "deleted",
     podName: null,
     podUid: null,
-    service: { nodePort: null, accessUrl: null, ports: [] },
+    service: { access: null, nodePort: null, accessUrl: null, ports: [] },
     differs: [],
     cause: null,
     drifted: [],

@@ -49,8 +49,6 @@ export function newPod(
 
 /** What an observation changes in the record. */
 export function patchOf(observed: PodObservation, place: Place): PodPatch {
-  const { nodePort = null, ports } = observed.service;
-  const address = place.accessHost ?? observed.nodeAddress;
   return {
     ...(observed.status === "absent" ? {} : { status: observed.status }),
     ...(observed.namespaceUid === undefined ? {} : { namespaceUid: observed.namespaceUid }),
@@ -61,15 +59,23 @@ export function patchOf(observed: PodObservation, place: Place): PodPatch {
     cause: null,
     drifted: [],
     marks: observed.marks ?? null,
-    service: {
-      nodePort,
-      accessUrl: nodePort === null || address === undefined ? null : `http://${address}:${nodePort}`,
-      ports: ports.map((port) => ({ ...port, nodePort: port.nodePort ?? null })),
-    },
+    service: publishedPorts(observed, place),
     startedAt: observed.startedAt ?? null,
     stoppedAt: observed.status === "stopped" ? new Date() : null,
     observedAt: new Date(),
   };
+}
+
+/** How what was observed is reached, from outside the cluster where that can be. */
+export function publishedPorts({ service, nodeAddress }: PodObservation, { accessHost }: Place): PodDocument["service"] {
+  const { access, nodePort, ports } = service;
+  const address = accessHost ?? nodeAddress;
+  const all = ports.map((port) => {
+    const isOnNode = port.nodePort !== undefined && port.protocol === "TCP" && address !== undefined;
+    return { ...port, nodePort: port.nodePort ?? null, url: port.url ?? (isOnNode ? `http://${address}:${port.nodePort}` : null) };
+  });
+  const accessUrl = all.find(({ url }) => url !== null)?.url ?? null;
+  return { access: access ?? null, nodePort: nodePort ?? null, accessUrl, ports: all };
 }
 
 // Failures that say nothing about the pod: it is as it was, as far as anybody knows.

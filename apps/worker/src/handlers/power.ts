@@ -26,14 +26,13 @@ type Work = (pod: PodDocument, control: WriteControl, jobId: string) => Promise<
 
 function change(store: Pick<Store, "pods">, place: Place, why: string, work: Work): Handler {
   return async ({ job, pod, hold }) => {
-    if (pod === null || pod.status === "deleted" || pod.deleteBegun)
-      return notThere(job.podKey, pod === null ? "was never created" : "is deleted");
+    if (pod === null || pod.status === "deleted" || pod.deleteBegun) return notThere(job.podKey, pod);
     const { timeoutMs } = job.params as Params<"stop">;
     const fence = { n: fenceOf(job), raises: true };
     const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs, fence };
     const changed = await changePod(store, place, pod, async () => work(pod, control, job._id));
     if (changed === null) return { kind: "fenced" };
-    if (changed === "absent") return notThere(job.podKey, "has nothing on the cluster any more");
+    if (changed === "absent") return notThere(job.podKey, "absent");
     return { kind: "end", state: "succeeded", result: toPodRecord(changed), error: null, why };
   };
 }
@@ -55,6 +54,8 @@ export async function changePod(
   }
 }
 
-function notThere(podKey: string, what: string): Outcome {
+/** How a job ends whose pod is not there. `absent`: it is on record, and nowhere else. */
+export function notThere(podKey: string, pod: PodDocument | null | "absent"): Outcome {
+  const what = pod === null ? "was never created" : pod === "absent" ? "has nothing on the cluster any more" : "is deleted";
   return ended("failed", { code: "pod-not-running", message: `pod ${podKey} ${what}; create it first` });
 }

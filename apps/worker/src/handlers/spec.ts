@@ -5,7 +5,8 @@ import type { Place } from "./place.ts";
 
 /** What a create asks for, as the cluster is to be told. */
 export function specOf({ params, labels }: Pick<JobDocument, "params" | "labels">, { journal }: Place): PodSpec {
-  const { image, resources, env, command, user, storage, level, runtimeClass, nodeSelector, tolerations } = params as CreateParams;
+  const { image, resources, env, command, user, storage, level, runtimeClass, nodeSelector, tolerations, ports, access } =
+    params as CreateParams;
   return {
     image,
     resources,
@@ -19,5 +20,7 @@ export function specOf({ params, labels }: Pick<JobDocument, "params" | "labels"
     ...(runtimeClass === undefined ? {} : { runtimeClass }),
     ...(nodeSelector === undefined ? {} : { nodeSelector }),
     ...(tolerations === undefined ? {} : { tolerations: tolerations as NonNullable<PodSpec["tolerations"]> }),
+    ...(ports === undefined ? {} : { ports: ports.map(({ protocol = "TCP", ...port }) => ({ ...port, protocol })) }),
+    ...(access === undefined ? {} : { access }),
   };
 }

@@ -75,6 +75,8 @@ export function byHost({ hosts, place, unknown, handlersOf, shares }: ByHost): H
     stop: routed("stop"),
     start: routed("start"),
     restart: routed("restart"),
+    expose: routed("expose"),
+    unexpose: routed("unexpose"),
     delete: async (attempt) => (attempt.pod === null ? deletedEverywhere(attempt) : routed("delete")(attempt)),
   };
 }

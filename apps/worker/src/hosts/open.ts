@@ -26,7 +26,7 @@ export type WorkHost = HostParts & {
   close: () => Promise<void>;
 };
 
-type Common = Pick<WorkerConfig, "installation" | "journalSize" | "sessions">;
+type Common = Pick<WorkerConfig, "installation" | "ingress" | "journalSize" | "sessions">;
 
 // By then all that used the pool has let go of it: what is left there hangs, and must not use up the time to stop in.
 const poolGraceMs = 2_000;
@@ -49,7 +49,7 @@ export function openHost(settings: HostSettings, config: Common, log: Logger, ob
     { run: async (...call) => pool.run(...call), open: async (...call) => pool.open(...call), kubectl: [settings.kubectl] },
     (done) => went(name, done),
   );
-  const pods = createPods({ ...way, installation: config.installation });
+  const pods = createPods({ ...way, installation: config.installation, ingress: config.ingress });
   const execs = execsOn(way, config, (event) => {
     observer().cut(event.obstacle);
     log.debug({ ...event, host: name }, "exec");

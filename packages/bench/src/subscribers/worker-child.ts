@@ -35,7 +35,16 @@ const end: typeof store.jobs.end = async (claim, ending) => {
   tell({ id: claim.id, what: "saved", at: now() });
   return saved;
 };
-const handlers = { create: handler, exec: handler, stop: handler, start: handler, restart: handler, delete: handler };
+const handlers = {
+  create: handler,
+  exec: handler,
+  stop: handler,
+  start: handler,
+  restart: handler,
+  expose: handler,
+  unexpose: handler,
+  delete: handler,
+};
 const watched = { ...store, jobs: { ...store.jobs, end } };
 const engine = await startEngine(config, watched, () => handlers, createLog(config));
 undo.push(engine.stop);

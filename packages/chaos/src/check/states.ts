@@ -125,17 +125,21 @@ function isUnder(harm: { fromMs: number; toMs: number }, job: JobRecord, ofPod: 
 type PodIs = "there" | "stopped" | "not there" | "unknown";
 
 const notToBeFound: ReadonlySet<PodIs> = new Set<PodIs>(["not there", "unknown"]);
-const leaves: Record<JobRecord["kind"], PodIs> = {
+const leaves: Record<JobRecord["kind"], PodIs | "as it was"> = {
   create: "there",
   exec: "there",
   stop: "stopped",
   start: "there",
   restart: "there",
+  expose: "as it was",
+  unexpose: "as it was",
   delete: "not there",
 };
 
 function podAfter(job: JobRecord, before: PodIs): PodIs {
-  if (job.state === "succeeded") return leaves[job.kind];
+  const left = leaves[job.kind];
+  if (left === "as it was") return before;
+  if (job.state === "succeeded") return left;
   if (job.error?.code === "pod-not-running") return before;
   if (job.kind === "create" && job.error?.code === "conflict") return before;
   if (job.expiry !== null && job.state === "cancelled" && !job.cancelAsked) return before; // its time was not over after all

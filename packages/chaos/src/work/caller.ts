@@ -59,6 +59,8 @@ export function createCaller(means: CallerMeans): Caller {
       return pod.create({ ...(fromTemplate ? { template: templateName(otherImage) } : spec), ...params, ...options });
     }
     if (asked.kind === "delete") return pod.delete({ cancelPending: asked.clears, ...options });
+    if (asked.kind === "expose") return pod.expose({ port: 3000, ...options });
+    if (asked.kind === "unexpose") return pod.unexpose("port-3000", options);
     if (asked.kind !== "exec") return pod[asked.kind](options);
     const { work, parallel, retryable, ends, starts } = asked;
     return pod.exec(shellText(work, marks), {

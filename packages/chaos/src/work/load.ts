@@ -35,6 +35,7 @@ async function step(caller: Caller, roll: Dice, project: string, next: () => str
     for (let n = 0; n < 2 + roll(3); n++) line.push(Promise.resolve(await caller.ask(project, exec("short"))));
     return ended(line);
   }
+  if (dice < 51) return ended([caller.ask(project, { kind: roll(2) === 0 ? "expose" : "unexpose" })]);
   if (dice < 62) return ended(Array.from({ length: 2 + roll(3) }, async () => caller.ask(project, exec("short", { parallel: true }))));
   if (dice < 70) return ended([caller.ask(project, exec("short", { retryable: true }))]);
   if (dice < 76) return ended([caller.ask(project, exec("input"))]);

@@ -2,7 +2,7 @@ import type { Work } from "./command.ts";
 
 /** What was asked for. `clears`: a delete that cancels what is before it. `ends`: how an exec ends if nobody cancels it. `starts`: it starts a pod that is stopped. */
 export type Asked =
-  | { kind: "stop" | "start" | "restart" }
+  | { kind: "stop" | "start" | "restart" | "expose" | "unexpose" }
   | { kind: "create"; ttlMs?: number; otherImage?: boolean; fromTemplate?: boolean; ifChanged?: "ignore" | "update" | "reject" }
   | { kind: "delete"; clears: boolean }
   | { kind: "exec"; work: Work; parallel: boolean; retryable: boolean; starts?: boolean; ends: "itself" | "by-time-out" };

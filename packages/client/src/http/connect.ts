@@ -92,11 +92,17 @@ function httpPod(transport: Transport, { name = "default", ...given }: PodAddres
     stop: async (options = {}) => submit(`${path}/stop`, { method: "POST", body: {} }, options),
     start: async (options = {}) => submit(`${path}/start`, { method: "POST", body: {} }, options),
     restart: async (options = {}) => submit(`${path}/restart`, { method: "POST", body: {} }, options),
+    expose: async (options) => submit(`${path}/expose`, { method: "POST", body: {} }, options),
+    unexpose: async (port, options = {}) => submit(`${path}/unexpose`, { method: "POST", body: { name: port } }, options),
+    waitForPort: async (port, options = {}) => {
+      const job = await submit<"exec">(`${path}/wait-for-port`, { method: "POST", body: { port } }, options);
+      await job.result(options.signal === undefined ? {} : { signal: options.signal });
+    },
     delete: async ({ labels = {}, ...options } = {}) => submit(path, { method: "DELETE", query: { label: pairsOf(labels) } }, options),
-    extend: async (options = {}) => podWire.parse(await transport.json(`${path}/extend`, { method: "POST", body: options })),
+    extend: async (options = {}) => podWire.parse(await transport.json(`${path}/extend`, { method: "POST", body: options })) as PodRecord,
     async get() {
       try {
-        return podWire.parse(await transport.json(path));
+        return podWire.parse(await transport.json(path)) as PodRecord;
       } catch (error) {
         if (error instanceof PodqError && error.code === "not-found") return null;
         throw error;
