@@ -45,6 +45,9 @@ type Followed = { jobId: string; done: Promise<void> };
 /** The way back when MongoDB stays away longer than the SDK is patient. */
 const patienceMs = 500;
 
+// A slow machine meets more faults in an attempt: with the default of 25, a worker lives too short a time there for a pod to be made.
+const maxAttempts = 100;
+
 /** Makes a caller. */
 export function createCaller(means: CallerMeans): Caller {
   const { name, podq, marks, tell, stop } = means;
@@ -52,7 +55,7 @@ export function createCaller(means: CallerMeans): Caller {
   let serial = 0;
 
   const submit = async (pod: Pod, asked: Asked, key: string | undefined): Promise<Job> => {
-    const options = { ...(key !== undefined && { idempotencyKey: key }) };
+    const options = { maxAttempts, ...(key !== undefined && { idempotencyKey: key }) };
     if (asked.kind === "create") {
       const { kind: _, otherImage = false, fromTemplate, ...params } = asked;
       const spec = { image: otherImage ? image2 : image, resources, storage: "64Mi" };
