@@ -11,6 +11,7 @@ import { openBench, type Bench } from "./testing.ts";
 const done: Outcome = { kind: "end", state: "succeeded", result: null, error: null, why: "done" };
 const succeed: Handler = async () => done;
 const never: Expiry = { ttlAt: null, idleAfterMs: null, onIdle: "stop", usedAt: new Date(), lookAt: null, firedAt: null };
+const seenStopped = async (): Promise<object> => ({ status: "stopped", service: { ports: [] }, differs: [], updated: [] });
 const ago = (ms: number): Date => new Date(Date.now() - ms);
 
 /** The record of a pod that runs, as a create leaves it. */
@@ -131,5 +132,16 @@ describe("a pod that is idle", () => {
         code: "cancelled",
         message: expect.stringContaining("not idle") as string,
       });
+  });
+
+  it("is on record as stopped when an attempt has stopped it and died, whatever came since", async () => {
+    await using bench = await openBench();
+    await runningPod(bench, "half", { idleAfterMs: 60_000, usedAt: ago(61_000) });
+    const job = await bench.podq.pod({ project: "half" }).stop({ ifIdle: true });
+    await bench.podq.pod({ project: "half" }).exec("x");
+    const stop = stopHandler(bench.store, { observe: seenStopped, stop: seenStopped } as never, {} as never);
+    const again: Outcome = { kind: "retry", delayMs: 1, error: { code: "cluster-unreachable", message: "" } };
+    await bench.work(async (attempt) => (attempt.job.kind !== "stop" ? done : attempt.job.attempt === 1 ? again : stop(attempt)));
+    expect((await job.result({ timeoutMs: 10_000 })).status).toBe("stopped");
   });
 });

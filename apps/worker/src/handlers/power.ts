@@ -1,7 +1,7 @@
 import type { Params } from "@podq/jobs";
 import { KubeError, type PodObservation, type Pods, type WriteControl } from "@podq/kube";
 import { toPodRecord, type PodDocument, type Store } from "@podq/store";
-import type { Handler } from "../execute.ts";
+import type { Attempt, Handler } from "../execute.ts";
 import { ended, type Outcome } from "../outcome.ts";
 import { notDue } from "../due.ts";
 import { failurePatch, fenceOf, patchOf, type Place } from "./place.ts";
@@ -9,7 +9,18 @@ import { failurePatch, fenceOf, patchOf, type Place } from "./place.ts";
 /** Stops a pod: its processes end, its record, volume and service stay. Its result is the pod's record. */
 export function stopHandler(store: Pick<Store, "pods" | "jobs">, pods: Pods, place: Place): Handler {
   const stop = change(store, place, "it is stopped", async ({ identity }, control) => pods.stop(identity, control));
-  return async (attempt) => (await notDue(store.jobs, attempt.job, attempt.pod)) ?? stop(attempt);
+  return async (attempt) => {
+    const used = await notDue(store.jobs, attempt.job, attempt.pod);
+    return used === null || (await hasStopped(pods, attempt)) ? stop(attempt) : used;
+  };
+}
+
+// An attempt before this one may have: then the record has to say so, whatever came since.
+async function hasStopped(pods: Pods, { job, pod, hold }: Attempt): Promise<boolean> {
+  if (job.attempt === 1 || pod === null) return false;
+  const { timeoutMs } = job.params as Params<"stop">;
+  const control = { signal: AbortSignal.any([hold.cancel, hold.detach]), timeoutMs };
+  return (await pods.observe(pod.identity, control)).status === "stopped";
 }
 
 /** Starts a pod that is stopped, as it was. One that runs is left as it is. */
