@@ -55,6 +55,25 @@ export async function overdueLeft({ db }: Scene): Promise<string[]> {
   return overdue.map(({ _id, expiry }) => `pod ${_id} should have been deleted at ${expiry?.ttlAt?.toISOString()}`);
 }
 
+/** Pods whose record and cluster disagree about whether they run. */
+export async function recordsAside({ cluster, db, installation }: Scene): Promise<string[]> {
+  const selector = `podq.dev/installation=${installation}`;
+  const { code, stdout, stderr } = await cluster.kubectl(["get", "deployments", "--all-namespaces", "--selector", selector, "-o", "json"]);
+  if (code !== 0) return [`kubectl does not say which pods there are: ${stderr}`];
+  type Deployments = {
+    items: { metadata: { namespace: string; name: string }; spec: { replicas?: number }; status: { readyReplicas?: number } }[];
+  };
+  const there = new Map((JSON.parse(stdout) as Deployments).items.map((one) => [`${one.metadata.namespace}/${one.metadata.name}`, one]));
+  const pods = await db.collection<PodDocument>("pods").find().toArray();
+  return pods.flatMap(({ _id, status, namespace, identity }) => {
+    const found = there.get(`${namespace}/${identity.deployment}`);
+    const is =
+      found === undefined ? "absent" : found.spec.replicas === 0 ? "stopped" : found.status.readyReplicas ? "running" : "not ready";
+    const agrees = { running: ["running"], stopped: ["stopped"], deleted: ["absent"] }[status as string]?.includes(is) ?? is !== "running";
+    return agrees ? [] : [`pod ${_id} is ${status} on record, and ${is} on the cluster`];
+  });
+}
+
 /** Channels to the cluster that are still open on its host. */
 export function channelsLeft({ installation }: Scene): string[] {
   return kubectls(installation).map(({ pid, argv }) => `kubectl ${pid} lives on: ${argv}`);

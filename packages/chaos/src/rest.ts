@@ -1,6 +1,6 @@
 import type { History } from "./check/history.ts";
 import type { Fleet } from "./fleet.ts";
-import { channelsLeft, commandsLeft, namespacesLeft, overdueLeft, queueLeft, turnsLeft, untilNone } from "./left-over.ts";
+import { channelsLeft, commandsLeft, namespacesLeft, overdueLeft, queueLeft, recordsAside, turnsLeft, untilNone } from "./left-over.ts";
 import type { Producers } from "./producers.ts";
 import type { Scene } from "./scene.ts";
 import type { Caller } from "./work/caller.ts";
@@ -17,6 +17,7 @@ export type Resting = {
 };
 
 const goneWithinMs = 60_000;
+const agreeWithinMs = 30_000;
 
 /** Lets a run come to its end: all ends are told, all pods deleted, all workers stopped. Returns what is left and should not be. */
 export async function comeToRest(all: Resting): Promise<string[]> {
@@ -34,6 +35,7 @@ export async function comeToRest(all: Resting): Promise<string[]> {
   left.push(...(await untilNone(async () => overdueLeft(scene), withinMs)));
   const { jobs } = await snapshot();
   left.push(...(await untilNone(() => commandsLeft(new Set(jobs.flatMap(({ token }) => token ?? []))), 5_000)));
+  left.push(...(await untilNone(async () => recordsAside(scene), agreeWithinMs)));
   if (left.length > 0) return left;
   await Promise.all(projects.map(async (project) => (await caller.ask(project, { kind: "delete", clears: false }))?.done));
   left.push(...(await untilNone(async () => namespacesLeft(scene), goneWithinMs)));
