@@ -8,7 +8,7 @@ import { chooseCluster } from "./config.ts";
 import { controls } from "./controls.ts";
 
 const atOnce = 3;
-const withinMs = 180_000;
+const withinMs = 240_000;
 
 /** Runs all negative controls, some side by side, and prints a line for each. Resolves with whether all protections were missed. */
 export async function runAllControls(

@@ -95,9 +95,9 @@ export async function chaos(command: ChaosCommand, scale: Scale, say: (line: str
     const enough = new AbortController();
     const watching = aim === undefined ? Promise.resolve([]) : watch(snapshot, fleet.isAlive, aim.shows, enough);
     // An aimed fault is to be alone, and what it was aimed at may have stopped for good. One kind alone is there to be measured.
-    const aimed = { lanes: 1, restMs: 0, patience: 5 };
-    const measured = { lanes: 1, restMs: 1.5 * field.leaseMs, patience: 10 };
-    const mixed = { lanes: scale.lanes, restMs: 0, patience: 10 };
+    const aimed = { lanes: 1, restMs: 0, patienceMs: 60_000 };
+    const measured = { lanes: 1, restMs: 1.5 * field.leaseMs, patienceMs: 120_000 };
+    const mixed = { lanes: scale.lanes, restMs: 0, patienceMs: 120_000 };
     const pace = { wanted: faults, ...(without !== undefined ? aimed : command.only !== undefined ? measured : mixed) };
     const done = await inject(field, plan, pace, say, AbortSignal.any([stop, enough.signal]));
     if (stop.aborted) throw new ChaosError("not-set-up", "stopped before the end of the plan");

@@ -61,24 +61,24 @@ const groups: Partial<Record<FaultKind, string>> = {
 const tries = 2;
 
 /**
- * `wanted` effects seen, up to `lanes` faults at once, each lane resting for `restMs` after one; `patience`: so many in a row of
- * which nothing was seen, and there is nothing left to hit.
+ * `wanted` effects seen, up to `lanes` faults at once, each lane resting for `restMs` after one; when nothing was seen for
+ * `patienceMs`, there is nothing left to hit.
  */
-type Pace = { wanted: number; lanes: number; restMs: number; patience: number };
+type Pace = { wanted: number; lanes: number; restMs: number; patienceMs: number };
 
 /** Injects faults of a plan until as many as are wanted were seen, nothing is left to hit, or the signal aborts. Returns those that were seen. */
 export async function inject(
   field: Field,
   plan: readonly Fault[],
-  { wanted, lanes, restMs, patience }: Pace,
+  { wanted, lanes, restMs, patienceMs }: Pace,
   say: (line: string) => void,
   stop: AbortSignal,
 ): Promise<Done[]> {
   const done: Done[] = [];
   const left = [...plan];
   const busy = new Set<string>();
-  let unseen = 0;
-  const isOver = (): boolean => left.length === 0 || stop.aborted || done.length >= wanted || unseen >= patience;
+  let seenAtMs = performance.now();
+  const isOver = (): boolean => left.length === 0 || stop.aborted || done.length >= wanted || performance.now() - seenAtMs > patienceMs;
 
   const attempt = async (fault: Fault): Promise<boolean> => {
     const from = new Date();
@@ -109,7 +109,7 @@ export async function inject(
         seen = await attempt(fault);
         if (!seen) await delay(300);
       }
-      unseen = seen ? 0 : unseen + 1;
+      if (seen) seenAtMs = performance.now();
       await delay(restMs, undefined, { signal: stop }).catch(() => undefined);
       busy.delete(group);
     }
