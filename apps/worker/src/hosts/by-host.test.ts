@@ -43,6 +43,18 @@ it.each([
   expect(await where(route(["a", "b"]), kind, pod)).toBe(host);
 });
 
+it("a pod whose volume was kept goes back to it, and fails in words where there is no room for it any more", async () => {
+  const kept = podOn("b", { status: "deleted", volume: { kept: true } } as Partial<PodDocument>);
+  expect(await where(route(["a", "b"]), "create", kept)).toBe("b");
+  const full = route(["a", "b"], () => {
+    throw new StoreError("host-full", "host b is full");
+  });
+  await expect(full.create(attemptOf(kept))).rejects.toMatchObject({
+    code: "unschedulable",
+    message: expect.stringContaining("host b is full") as string,
+  });
+});
+
 it("a create goes on to the next host where one is full at the moment of writing", async () => {
   const handlers = route(["a", "b"], (host) => {
     if (host === "a") throw new StoreError("host-full", "full");

@@ -1,4 +1,5 @@
 import type { Kind, Params } from "@podq/jobs";
+import { KubeError } from "@podq/kube";
 import { StoreError, type JobDocument, type PodDocument } from "@podq/store";
 import type { Executor, Handler } from "../execute.ts";
 import { noSuchPod } from "../handlers/delete.ts";
@@ -58,6 +59,16 @@ export function byHost({ hosts, place, unknown, handlersOf, shares }: ByHost): H
     }
   };
 
+  // What is kept of a pod is where it was, and so goes the next generation, drained as that host may be.
+  const atHome: Handler = async (attempt) => {
+    try {
+      return await routed("create")(attempt);
+    } catch (error) {
+      if (!(error instanceof StoreError) || error.code !== "host-full") throw error;
+      throw new KubeError("unschedulable", `what was kept of this pod is there, and ${error.message}`, { cause: error });
+    }
+  };
+
   // A pod that has lost its record may be anywhere, so that it is gone is for all hosts to say. Each throws where it cannot.
   const deletedEverywhere: Handler = async (attempt) => {
     const outcomes: Outcome[] = [];
@@ -70,7 +81,7 @@ export function byHost({ hosts, place, unknown, handlersOf, shares }: ByHost): H
     async (attempt) =>
       attempt.pod === null ? known.get(first)![kind](attempt) : on(attempt.pod)[kind](attempt);
   return {
-    create: async (attempt) => (beginsAnew(attempt.pod) ? placed(attempt) : routed("create")(attempt)),
+    create: async (attempt) => (isNowhere(attempt.pod) ? placed(attempt) : atHome(attempt)),
     exec: routed("exec"),
     stop: routed("stop"),
     start: routed("start"),
@@ -81,8 +92,11 @@ export function byHost({ hosts, place, unknown, handlersOf, shares }: ByHost): H
   };
 }
 
-function beginsAnew(pod: PodDocument | null): boolean {
-  return pod === null || pod.status === "deleted" || pod.deleteBegun;
+// Of a pod that was deleted nothing is left to stay for, but for a volume that was kept.
+function isNowhere(pod: PodDocument | null): boolean {
+  if (pod === null) return true;
+  const { volume } = pod as PodDocument & { volume?: { kept: boolean } | null };
+  return (pod.status === "deleted" || pod.deleteBegun) && volume?.kept !== true;
 }
 
 // Put back before anything is recorded of it: it may be placed elsewhere the next time.
