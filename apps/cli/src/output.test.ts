@@ -52,6 +52,7 @@ const pod = {
   updated: [],
   differs: [],
   template: null,
+  restarts: null,
 } as unknown as PodRecord;
 
 it.each([

@@ -41,6 +41,7 @@ export function podLines(pod: PodRecord): string {
     ["error", pod.error && `${pod.error.code}: ${pod.error.message}`],
     ["cause", !pod.cause || pod.error ? null : `${pod.cause.code}: ${pod.cause.message}`],
     ["seen", pod.observedAt ? `${age(pod.observedAt)} ago` : null],
+    ["restarts", restartsLine(pod.restarts)],
     ["image", pod.image],
     ["template", pod.template && `${pod.template.name}@${pod.template.version}`],
     ["namespace", pod.namespace],
@@ -63,6 +64,14 @@ function furtherPorts({ service: { ports, accessUrl } }: PodRecord): [string, st
     `port ${name}`,
     url ?? `${port}/${protocol ?? "TCP"}${nodePort === null ? "" : ` at node port ${nodePort}`}`,
   ]);
+}
+
+function restartsLine(restarts: PodRecord["restarts"]): string | null {
+  if (restarts === null || restarts.count === 0) return null;
+  const { count, last } = restarts;
+  return last === null
+    ? String(count)
+    : `${count}, last ${last.at.toISOString()} ${last.reason}, exit code ${last.exitCode}: ${last.message}`;
 }
 
 function idleLine(expiry: PodRecord["expiry"]): string | null {

@@ -30,6 +30,7 @@ const verdicts: Record<Code, Verdict> = {
   "policy-violation": "fail",
   "config-error": "fail",
   "crash-loop": "fail",
+  unhealthy: "fail",
   "start-failed": "fail",
   "oom-killed": "fail",
   evicted: "retry",

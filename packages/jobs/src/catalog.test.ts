@@ -134,6 +134,55 @@ describe("a request", () => {
     ],
     ["no version of a template", "create", { owner, params: { template: "py@0" } }, "invalid-request", /params\.template must be NAME/],
     ["root as user", "create", { owner, params: { user: 0 } }, "invalid-request", /must not be root/],
+    [
+      "a probe that asks nothing",
+      "create",
+      { owner, params: { probes: { liveness: {} } } },
+      "invalid-request",
+      /liveness must ask in exactly/,
+    ],
+    [
+      "a probe that asks twice",
+      "create",
+      { owner, params: { probes: { readiness: { tcp: { port: 1 }, exec: ["true"] } } } },
+      "invalid-request",
+      /readiness must ask in exactly one way/,
+    ],
+    [
+      "a probe of another host",
+      "create",
+      { owner, params: { probes: { startup: { tcp: { port: 1, host: "10.0.0.1" } } } } },
+      "invalid-request",
+      /unknown option "host" in params\.probes\.startup\.tcp/,
+    ],
+    [
+      "a probe of half a second",
+      "create",
+      { owner, params: { probes: { liveness: { tcp: { port: 1 }, periodSeconds: 0.5 } } } },
+      "invalid-request",
+      /periodSeconds must be a whole number of seconds/,
+    ],
+    [
+      "a liveness that has to pass twice",
+      "create",
+      { owner, params: { probes: { liveness: { tcp: { port: 1 }, successThreshold: 2 } } } },
+      "invalid-request",
+      /unknown option "successThreshold"/,
+    ],
+    [
+      "a fence of no kind",
+      "create",
+      { owner, params: { network: "open" } },
+      "invalid-request",
+      /params\.network must be "none", "default" or/,
+    ],
+    [
+      "a fence around a name",
+      "create",
+      { owner, params: { network: { allow: [{ cidr: "example.com" }] } } },
+      "invalid-request",
+      /params\.network\.allow\.0\.cidr must be a range of addresses/,
+    ],
     ["a label of podq's own", "create", { owner, labels: { "podq.dev/pod": "x" } }, "invalid-request", /reserved/],
     ["an image with a space", "create", { owner, params: { image: "a b" } }, "invalid-request", /no image reference/],
     ["no object at all", "create", "create it", "invalid-request", /the request/],
@@ -142,6 +191,49 @@ describe("a request", () => {
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
     expect(error.message.length).toBeLessThan(400);
+  });
+});
+
+const taken = (cidr: string): boolean => {
+  try {
+    parseRequest("create", { owner, params: { network: { allow: [{ cidr }] } } });
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+describe("what a pod may connect to", () => {
+  it.each([
+    "10.0.0.0/8",
+    "0.0.0.0/0",
+    "192.0.2.7",
+    "::/0",
+    "::1",
+    "fd00::/8",
+    "2001:db8:1:2:3:4:5:6/128",
+    "1::8",
+    "1:2:3:4:5:6:7::",
+    "fe80::1:2",
+  ])("is %s", (cidr) => {
+    expect(taken(cidr)).toBe(true);
+  });
+
+  it.each([
+    "",
+    "10",
+    "10.0.0.0/33",
+    "256.0.0.1",
+    "10.0.0.0/08",
+    "01.0.0.0/8",
+    "::/129",
+    ":::",
+    "1:2:3:4:5:6:7:8:9",
+    "1::2::3",
+    "fe80::1%eth0",
+    "::ffff:1.2.3.4",
+  ])("is not %j", (cidr) => {
+    expect(taken(cidr)).toBe(false);
   });
 });
 

@@ -4,8 +4,10 @@ import { RequestError } from "./errors.ts";
 import { absolutePath, argv, environment, image, inQuery, jobOptions, labelPairs, quantity, shellLine, stdin, timeout } from "./fields.ts";
 import { placement } from "./placement.ts";
 import { templateNameSchema, templateOnly, templateRefSchema, withoutDefaults, type TemplateOnly } from "./template.ts";
+import { network } from "./network.ts";
 import { defaultPodName, ownerSchema, podNameSchema, type Owner } from "./owner.ts";
 import { access, exposeParams, ports, unexposeParams, waitForPortParams } from "./ports.ts";
+import { probes } from "./probes.ts";
 
 const mebibyte = 1_048_576;
 const minute = 60_000;
@@ -52,6 +54,8 @@ const createParams = z.strictObject({
   placement: placement.optional(),
   /** What it is made from: `py`, which is the newest version at its acceptance, or `py@3`. What is given beside it wins; maps are merged. */
   template: templateRefSchema.optional(),
+  probes: probes.optional(),
+  network: network.optional(),
   timeoutMs: timeout(hour).default(5 * minute),
 });
 

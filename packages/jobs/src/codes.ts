@@ -18,6 +18,7 @@ export const codes = [
   "policy-violation",
   "config-error",
   "crash-loop",
+  "unhealthy",
   "start-failed",
   "oom-killed",
   "evicted",

@@ -50,6 +50,12 @@ export const podWire = z
       .object({ ...failure, at: date })
       .nullable()
       .meta({ description: "Why it is as it is, where that was no job's doing." }),
+    restarts: z
+      .object({
+        count,
+        last: z.object({ reason: z.string(), exitCode: z.int(), message: z.string(), startedAt: date, at: date }).nullable(),
+      })
+      .nullable(),
     labels,
     expiry: z.object({ ttlAt: someDate, idleAfterMs: count.nullable(), onIdle: z.enum(["stop", "delete"]), usedAt: date }).nullable(),
     version: count,

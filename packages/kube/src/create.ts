@@ -46,7 +46,7 @@ type Stepped = { there: PodObjects; next: Applied | "keep" | "start"; told: Told
 async function step(scaling: Scaling, spec: PodSpec, there: PodObjects, how: Creation): Promise<Stepped> {
   const { identity, fence } = scaling;
   const metadata = fencedMetadata(fence, there.deployment);
-  const made = there.deployment ? differs(identity, spec, there.deployment) : [];
+  const made = differs(identity, spec, there);
   const publication = there.service && publicationOf(there.service);
   const different = [...made, ...(there.deployment && publication ? publishedOtherwise(spec, publication) : [])];
   const verdict = judge(there.deployment, there.pods);
@@ -64,11 +64,12 @@ async function step(scaling: Scaling, spec: PodSpec, there: PodObjects, how: Cre
       return { there: await publishAnew(scaling, there, published(spec, publication)), next: "keep", told: { differs: [], updated } };
     if (next !== "apply") return { there: await keepPublished(scaling, spec, there), next, told: left };
     const annotations = { ...metadata.annotations, ...updatedAnnotation(how.word, updated) };
-    // What is just starting as asked is only waited for. In every other case a new number in the template makes the cluster begin
+    // What is just starting as asked is only waited for, and a fence is moved around what runs. In every other case a new number in the template makes the cluster begin
     // anew: it replaces a pod that failed, and tries again at once where it had backed off. It is counted rather than drawn, so
     // that two who do the same at once apply the same.
     const last = startOf(there.deployment);
-    const start = String(verdict.kind === "starting" && made.length === 0 ? last : last + 1);
+    const goesOn = verdict.kind === "starting" ? made.length === 0 : verdict.kind === "running" && made.join() === "network";
+    const start = String(goesOn ? last : last + 1);
     const options = { start, metadata: { ...metadata, annotations }, progressDeadlineSeconds: how.progressDeadlineSeconds };
     return { there, next: await apply(scaling, spec, options, there.service), told: { differs: [], updated } };
   } catch (error) {

@@ -2,10 +2,14 @@ import { createHash } from "node:crypto";
 import { deploymentOf } from "./manifest.ts";
 import type { PodSpec, Resources } from "./manifest.ts";
 import type { PodIdentity } from "./names.ts";
+import { isFencedOtherwise, networkPolicyOf } from "./network.ts";
 import type { Deployment } from "./objects.ts";
 import type { PublishedField } from "./ports.ts";
 import { scheduledBy } from "./scheduling.ts";
 import { levelOf, type Level } from "./security.ts";
+import type { PodObjects } from "./observation.ts";
+import { sameProbes } from "./probes.ts";
+import type { ContainerProbes } from "./probes.ts";
 import { sameQuantity } from "./quantity.ts";
 
 /** A field of PodSpec in which a pod can be other than asked. */
@@ -22,14 +26,23 @@ type TemplateField =
   | "level"
   | "runtimeClass"
   | "nodeSelector"
-  | "tolerations";
+  | "tolerations"
+  | "probes"
+  | "network";
 
-/** The fields in which a Deployment is not what is asked for. Quantities are compared by value, maps whatever their order. */
-export function differs(identity: PodIdentity, spec: PodSpec, there: Deployment): TemplateField[] {
+/** The fields in which a pod is not what is asked for. Quantities are compared by value, maps whatever their order. */
+export function differs(
+  identity: PodIdentity,
+  spec: PodSpec,
+  { deployment, policy }: Pick<PodObjects, "deployment" | "policy">,
+): TemplateField[] {
+  if (deployment === undefined) return [];
   // What is asked for goes through the manifest, so that defaults and escapes are the same on both sides.
   const asked = fieldsOf(deploymentOf(identity, spec, { start: "", progressDeadlineSeconds: 0 }) as Deployment);
-  const found = fieldsOf(there);
-  return (Object.keys(same) as TemplateField[]).filter((field) => !same[field](asked, found));
+  const found = fieldsOf(deployment);
+  const inDeployment = (Object.keys(same) as (keyof Fields)[]).filter((field) => !same[field](asked, found));
+  const isFenced = !isFencedOtherwise(networkPolicyOf(identity, spec.network, { spec: {} }), policy);
+  return [...inDeployment, ...(isFenced ? [] : (["network"] as const))];
 }
 
 /**
@@ -69,6 +82,7 @@ type Fields = {
   runtimeClass: string;
   nodeSelector: Record<string, string>;
   tolerations: string[];
+  probes: ContainerProbes;
 };
 
 function fieldsOf(deployment: Deployment): Fields {
@@ -84,10 +98,11 @@ function fieldsOf(deployment: Deployment): Fields {
     storage: spec.volumes?.find(({ name }) => name === "workspace")?.emptyDir?.sizeLimit,
     level: levelOf(deployment),
     ...scheduledBy(deployment),
+    probes: container ?? {},
   };
 }
 
-const same: Record<TemplateField, (a: Fields, b: Fields) => boolean> = {
+const same: Record<keyof Fields, (a: Fields, b: Fields) => boolean> = {
   image: (a, b) => a.image === b.image,
   resources: (a, b) => (Object.keys(a.resources) as (keyof Resources)[]).every((key) => sameQuantity(a.resources[key], b.resources[key])),
   env: (a, b) => sameMap(a.env, b.env),
@@ -99,6 +114,7 @@ const same: Record<TemplateField, (a: Fields, b: Fields) => boolean> = {
   runtimeClass: (a, b) => a.runtimeClass === b.runtimeClass,
   nodeSelector: (a, b) => sameMap(a.nodeSelector, b.nodeSelector),
   tolerations: (a, b) => JSON.stringify(a.tolerations) === JSON.stringify(b.tolerations),
+  probes: (a, b) => sameProbes(a.probes, b.probes),
 };
 
 function sameMap(a: Record<string, string>, b: Record<string, string>): boolean {

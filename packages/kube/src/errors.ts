@@ -14,6 +14,7 @@ export const kubeCodes = [
   "policy-violation", // Pod Security, a LimitRange or an admission webhook
   "config-error",
   "crash-loop",
+  "unhealthy", // a probe of its own fails: it never got ready, or is started anew again and again
   "start-failed", // the container could not be started: no such command, no right to execute it
   "oom-killed",
   "evicted",

@@ -16,6 +16,8 @@ export type { Control, CreateControl, Found, WriteControl, Pods, PodsOptions } f
 export type { Mirror, MirrorListener } from "./mirror.ts";
 export type { Ended, Sight } from "./sight.ts";
 export type { Verdict } from "./verdict.ts";
+export type { Probes } from "./probes.ts";
+export type { Restarts } from "./restarts.ts";
 export { parseQuantity } from "./quantity.ts";
 export type { PodRef } from "./remove.ts";
 export type { Channel, Exit, Failure, FailureKind, Open, OpenOptions, Run, RunOptions } from "./run.ts";

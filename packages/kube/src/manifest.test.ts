@@ -10,9 +10,10 @@ const resources = { memory: "200Mi", cpu: "200m", memoryRequests: "100Mi", cpuRe
 
 function made(spec: Partial<PodSpec> = {}) {
   const options = { start: "s1", progressDeadlineSeconds: 55 };
-  const [namespace, deployment, service] = manifest(identity, { image: "busybox", resources, ...spec }, options, { kind: "Service" });
+  const made = { kind: "Service", spec: {} };
+  const [namespace, policy, deployment, service] = manifest(identity, { image: "busybox", resources, ...spec }, options, made);
   const { template } = (deployment as Deployment).spec;
-  return { namespace, deployment, service, template, pod: template.spec, container: template.spec.containers[0]! };
+  return { namespace, policy, deployment, service, template, pod: template.spec, container: template.spec.containers[0]! };
 }
 
 // How the kubelet expands commands and environment values (k8s.io/kubernetes third_party/forked/golang/expansion).
@@ -21,9 +22,10 @@ function expand(text: string): string {
 }
 
 describe("manifest", () => {
-  it("puts the namespace first, for the others need it", () => {
-    const { namespace, deployment, service } = made();
-    expect([namespace, deployment, service]).toMatchObject([{ kind: "Namespace" }, { kind: "Deployment" }, { kind: "Service" }]);
+  it("puts the namespace first, for the others need it, and the fence before what runs in it", () => {
+    const { namespace, policy, deployment, service } = made();
+    const kinds = [{ kind: "Namespace" }, { kind: "NetworkPolicy" }, { kind: "Deployment" }, { kind: "Service" }];
+    expect([namespace, policy, deployment, service]).toMatchObject(kinds);
   });
 
   it("is restricted by the namespace and by the pod itself", () => {

@@ -1,8 +1,14 @@
+import { literal } from "./literal.ts";
 import { annotation, annotationsOf, label, labelsOf } from "./names.ts";
 import type { PodIdentity } from "./names.ts";
 import { schedulingOf, type Toleration } from "./scheduling.ts";
 import { containerSecurity, levelLabels, podSecurity, type Level } from "./security.ts";
 import type { Access, Port } from "./ports.ts";
+import { networkPolicyOf } from "./network.ts";
+import type { Network } from "./network.ts";
+import type { Service } from "./objects.ts";
+import { probesOf } from "./probes.ts";
+import type { Probes } from "./probes.ts";
 
 /** The four figures of a container, as Kubernetes quantities. */
 export type Resources = { memory: string; cpu: string; memoryRequests: string; cpuRequests: string };
@@ -33,6 +39,10 @@ export type PodSpec = {
   access?: Access;
   /** Size limit of the exec journal's volume; a pod over it is evicted. Default 1Gi, which any set of execs at once fits. */
   journal?: string;
+  /** How the cluster finds out whether it does its work. Default: not at all. */
+  probes?: Probes;
+  /** What it may be connected to. Default: DNS and the internet; and its ports from everywhere. */
+  network?: Network;
 };
 
 /**
@@ -63,8 +73,9 @@ const PORT = 8080;
 export const idleCommand: readonly string[] = ["sh", "-c", 'trap "exit 0" TERM INT; while :; do sleep 2147483647 & wait $!; done'];
 
 /** All objects of a running pod, in the order in which they must be applied; its Service is made by who knows what it publishes. */
-export function manifest(identity: PodIdentity, spec: PodSpec, options: StartOptions, service: object): object[] {
-  return [namespaceOf(identity, spec), deploymentOf(identity, spec, options), service];
+export function manifest(identity: PodIdentity, spec: PodSpec, options: StartOptions, service: Pick<Service, "spec">): object[] {
+  // The fence stands before there is somebody in it.
+  return [namespaceOf(identity, spec), networkPolicyOf(identity, spec.network, service), deploymentOf(identity, spec, options), service];
 }
 
 function namespaceOf(identity: PodIdentity, { level }: PodSpec): object {
@@ -129,6 +140,7 @@ function containerOf(spec: PodSpec): object {
     env: Object.entries(spec.env ?? {}).map(([name, value]) => ({ name, value: literal(value) })),
     workingDir: "/workspace",
     ports: [{ name: "http", containerPort: PORT }],
+    ...probesOf(spec.probes),
     resources: { limits: { memory, cpu }, requests: { memory: memoryRequests, cpu: cpuRequests } },
     securityContext: containerSecurity(spec.level),
     volumeMounts: [
@@ -138,7 +150,3 @@ function containerOf(spec: PodSpec): object {
   };
 }
 
-// The kubelet expands $(NAME) in commands and environment values, and takes $$ for $. What a caller wrote is to arrive as it is.
-function literal(text: string): string {
-  return text.replaceAll(/\${2,}|\$(?=\()/g, (dollars) => dollars + dollars);
-}

@@ -1,6 +1,8 @@
 // The fields that are read of Kubernetes' objects, in Kubernetes' words. Everything that the API server may leave out is
 // optional here, so that a reader has to say what its absence means.
 
+import type { ContainerProbes } from "./probes.ts";
+
 /** metadata of any object. */
 type Metadata = {
   name: string;
@@ -27,7 +29,7 @@ type Container = {
   env?: { name: string; value?: string }[];
   securityContext?: { allowPrivilegeEscalation?: boolean };
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
-};
+} & ContainerProbes;
 
 /** The template of a pod, or a pod's own spec. */
 type PodTemplateSpec = {
@@ -51,7 +53,14 @@ export type Deployment = {
 };
 
 /** What became of a container that ended. */
-export type Terminated = { exitCode: number; reason?: string; message?: string; signal?: number };
+export type Terminated = {
+  exitCode: number;
+  reason?: string;
+  message?: string;
+  signal?: number;
+  startedAt?: string | null;
+  finishedAt?: string | null;
+};
 
 /** One entry of a pod's containerStatuses. */
 export type ContainerStatus = {
@@ -82,7 +91,27 @@ export type Pod = {
 export type Service = {
   kind?: "Service";
   metadata: Metadata;
-  spec: { type?: string; ports?: { name?: string; port: number; protocol?: "TCP" | "UDP"; nodePort?: number }[] };
+  spec: {
+    type?: string;
+    selector?: Record<string, string>;
+    ports?: { name?: string; port: number; targetPort?: number | string; protocol?: "TCP" | "UDP"; nodePort?: number }[];
+  };
+};
+
+type Selector = { matchLabels: Record<string, string> };
+/** Whom a rule of a NetworkPolicy names. */
+export type PolicyPeer = { ipBlock?: { cidr: string; except?: string[] }; namespaceSelector?: Selector; podSelector?: Selector };
+/** At which port. */
+export type PolicyPort = { protocol: string; port: number | string };
+/** Nobody named is everybody, and no port named all of them. */
+export type PolicyRule = { from?: PolicyPeer[]; to?: PolicyPeer[]; ports?: PolicyPort[] };
+
+/** A networking.k8s.io/v1 NetworkPolicy. */
+export type NetworkPolicy = {
+  apiVersion?: string;
+  kind?: "NetworkPolicy";
+  metadata: Pick<Metadata, "name" | "labels" | "annotations" | "deletionTimestamp"> & { namespace?: string; uid?: string };
+  spec: { podSelector: object; policyTypes: string[]; ingress?: PolicyRule[]; egress?: PolicyRule[] };
 };
 
 /** A networking.k8s.io/v1 Ingress. */
@@ -99,4 +128,4 @@ export type KubeEvent = {
 };
 
 /** What can stand in a list of a pod's objects. */
-export type KubeObject = Namespace | Deployment | Pod | Service;
+export type KubeObject = Namespace | Deployment | Pod | Service | NetworkPolicy;

@@ -7,6 +7,9 @@ import { annotation } from "./names.ts";
 import type { Deployment, Namespace, Pod, Service } from "./objects.ts";
 import { publicationOf } from "./ports.ts";
 import type { Access, Port } from "./ports.ts";
+import type { Deployment, Namespace, NetworkPolicy, Pod, Service } from "./objects.ts";
+import { restartsOf } from "./restarts.ts";
+import type { Restarts } from "./restarts.ts";
 import { containerOf, currentPod, judge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 
@@ -15,6 +18,7 @@ export type PodObjects = {
   namespace?: Namespace | undefined;
   deployment?: Deployment | undefined;
   service?: Service | undefined;
+  policy?: NetworkPolicy | undefined;
   pods: readonly Pod[];
 };
 
@@ -45,6 +49,8 @@ export type PodObservation = {
   /** A mark of each field of its spec, to tell by that somebody changed it. */
   marks?: Record<string, string>;
   startedAt?: Date;
+  /** Of the current pod's container. */
+  restarts?: Restarts;
   error?: { code: KubeCode; message: string };
 };
 
@@ -78,6 +84,7 @@ export function observationOf(
       nodeAddress: pod?.status?.hostIP,
       marks: deployment && marksOf(deployment),
       startedAt: startedAt === undefined ? undefined : new Date(startedAt),
+      restarts: restartsOf(pod),
       error: verdict.kind === "failed" ? { code: verdict.code, message: verdict.message || verdict.code } : undefined,
     }),
   };

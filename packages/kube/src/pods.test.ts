@@ -79,7 +79,7 @@ describe("create", () => {
     const { argv, options } = runs.at(-1)!;
     expect(argv).toEqual("kubectl apply --server-side --field-manager=podq --force-conflicts --validate=ignore -o json -f -".split(" "));
     const lines = (options.stdin as string).split("\n").map((line) => JSON.parse(line) as { kind: string });
-    expect(lines.map(({ kind }) => kind)).toEqual(["Namespace", "Deployment", "Service"]);
+    expect(lines.map(({ kind }) => kind)).toEqual(["Namespace", "NetworkPolicy", "Deployment", "Service"]);
     expect(options.stdin).toContain("s3cret");
     expect(JSON.stringify(runs.map(({ argv: words }) => words))).not.toContain("s3cret");
   });
@@ -97,11 +97,13 @@ describe("create", () => {
     const startOf = async (change: object, asked: PodSpec): Promise<string> => {
       const first = host({ apply: failure("unknown") });
       await first.pods.create(identity, spec, control).catch(() => undefined);
-      const there = JSON.parse((first.runs.at(-1)!.options.stdin as string).split("\n")[1]!) as { spec: object };
-      const deployment = { ...there, ...object("Deployment", identity.deployment), spec: { ...there.spec, ...change } };
-      const second = host({ list: [object("Namespace", identity.namespace), deployment], apply: failure("unknown") });
+      const [, policy, there] = (first.runs.at(-1)!.options.stdin as string)
+        .split("\n")
+        .map((line) => JSON.parse(line) as { spec: object });
+      const deployment = { ...there, ...object("Deployment", identity.deployment), spec: { ...there!.spec, ...change } };
+      const second = host({ list: [object("Namespace", identity.namespace), policy!, deployment], apply: failure("unknown") });
       await second.pods.create(identity, asked, control).catch(() => undefined);
-      const applied = (second.runs.at(-1)!.options.stdin as string).split("\n")[1]!;
+      const applied = (second.runs.at(-1)!.options.stdin as string).split("\n")[2]!;
       return /"podq.dev\/start":"(\d+)"/.exec(applied)![1]!;
     };
     expect(await startOf({}, spec)).toBe("1");

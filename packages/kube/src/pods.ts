@@ -17,6 +17,7 @@ import type { PodObservation } from "./observation.ts";
 import { withoutPort, withPort } from "./ports.ts";
 import type { Port } from "./ports.ts";
 import { removePod } from "./remove.ts";
+import { withReasons } from "./restarts.ts";
 import { startPod, stopPod } from "./scale.ts";
 import type { Scaling } from "./scale.ts";
 import type { PodRef } from "./remove.ts";
@@ -102,7 +103,8 @@ export function createPods({ run, open, kubectl: argv, installation, ingress }: 
   return {
     create: async (identity, spec, control) => {
       const { ifChanged = "ignore", word } = control;
-      return createPod(scalingOf(identity, control), spec, { ifChanged, word, progressDeadlineSeconds: progressDeadlineOf(control) });
+      const how = { ifChanged, word, progressDeadlineSeconds: progressDeadlineOf(control) };
+      return withReasons(kubectl, await createPod(scalingOf(identity, control), spec, how), boundsOf(control));
     },
     stop: async (identity, control) => {
       return stopPod(scalingOf(identity, control));
@@ -139,7 +141,8 @@ export function createPods({ run, open, kubectl: argv, installation, ingress }: 
       const selector = `${label.managedBy}=podq,${label.installation}=${installation}`;
       const { deployments, services, pods } = await look(kubectl, namespacedKinds, ref.namespace, selector, boundsOf(control));
       const deployment = deployments.find(({ metadata }) => isMeant(ref, metadata));
-      const observed = observationOf(ref, { deployment, service: services[0], pods });
+      const bounds = boundsOf(control);
+      const observed = await withReasons(kubectl, observationOf(ref, { deployment, service: services[0], pods }), bounds);
       return deployment && ref.namespaceUid !== undefined ? { ...observed, namespaceUid: ref.namespaceUid } : observed;
     },
   };

@@ -19,8 +19,8 @@ const warning = {
   ],
 };
 
-async function starting({ timeoutMs = 60_000 } = {}) {
-  const host = scriptedHost(() => ({ stdout: Buffer.from(JSON.stringify(warning)) }));
+async function starting({ timeoutMs = 60_000, events = warning.items } = {}) {
+  const host = scriptedHost(() => ({ stdout: Buffer.from(JSON.stringify({ items: events })) }));
   const cancel = new AbortController();
   const { deployment } = recorded["the container is being created"]!;
   const result = untilReady(
@@ -133,6 +133,12 @@ describe("untilReady", () => {
     vi.advanceTimersByTime(9_000);
     show("out of memory, first time");
     await expect(result).rejects.toMatchObject({ code: "oom-killed" });
+  });
+
+  it("ends with unhealthy when the newest warning is a probe's, in its words", async () => {
+    const unhealthy = { reason: "Unhealthy", message: "Readiness probe failed: no", lastTimestamp: "2026-01-01T00:00:10Z" };
+    const { result } = await starting({ timeoutMs: 50, events: [...warning.items, unhealthy] });
+    await expect(result).rejects.toMatchObject({ code: "unhealthy", message: expect.stringMatching(/: Readiness probe failed: no$/) });
   });
 
   it("ends with start-timeout when nothing was named, and quotes the newest warning", async () => {

@@ -6,6 +6,7 @@ import type { PodIdentity } from "./names.ts";
 import type { Deployment, KubeEvent, Pod } from "./objects.ts";
 import { observationOf } from "./observation.ts";
 import type { PodObjects, PodObservation } from "./observation.ts";
+import { newest, withReasons } from "./restarts.ts";
 import { judge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
 import { watch } from "./watch.ts";
@@ -59,9 +60,7 @@ export async function untilReady(
     const last = verdict === "timeout" ? hold.current() : verdict;
     const observation = observationOf(identity, seen(), { verdict: last });
     if (verdict !== "timeout" && verdict.kind === "running") return observation;
-    // A time-out, ours or the cluster's, names no cause.
-    if (last.kind === "failed" && last.code !== "start-timeout") throw new KubeError(last.code, last.message || last.code, { observation });
-    throw new KubeError("start-timeout", await whyNotReady(kubectl, identity), { observation });
+    throw await failureOf(kubectl, identity, last, observation);
   } catch (error) {
     if (error instanceof KubeError && error.observation === undefined) throw error.withObservation(observationOf(identity, seen()));
     throw error;
@@ -93,7 +92,6 @@ function holding(decide: (verdict: Verdict) => void): { consider(verdict: Verdic
 }
 
 const keyOf = (verdict: Verdict): string => (verdict.kind === "failed" ? verdict.code : verdict.kind);
-const timeOf = ({ lastTimestamp, eventTime }: KubeEvent): number => Date.parse(lastTimestamp ?? eventTime ?? "") || 0;
 
 // Watches only end early because there is no way to the cluster any more.
 async function lost(watches: Promise<void>[]): Promise<never> {
@@ -114,15 +112,30 @@ async function ended({ signal, until }: Bounds, over: AbortSignal): Promise<"tim
   return end.promise;
 }
 
-// Causes that stand in no status (a sandbox or a volume that cannot be made) are in events. Asked for only when there is nothing else.
-async function whyNotReady(kubectl: Kubectl, identity: PodIdentity): Promise<string> {
+// A time-out, ours or the cluster's, names no cause, and one that ends again and again may have been ended by a probe.
+async function failureOf(kubectl: Kubectl, identity: PodIdentity, last: Verdict, seen: PodObservation): Promise<KubeError> {
+  if (last.kind !== "failed" || last.code === "start-timeout") return whyNotReady(kubectl, identity, seen);
+  if (last.code !== "crash-loop") return new KubeError(last.code, last.message || last.code, { observation: seen });
+  const observation = await withReasons(kubectl, seen, { until: performance.now() + EVENTS_WITHIN_MS });
+  const ended = observation.restarts?.last;
+  if (ended?.reason !== "Unhealthy") return new KubeError(last.code, last.message || last.code, { observation });
+  return new KubeError("unhealthy", `The container is started anew again and again: ${ended.message}`, { observation });
+}
+
+// Causes that stand in no status (a sandbox or a volume that cannot be made, a probe that fails) are in events. Asked for only when
+// there is nothing else.
+async function whyNotReady(kubectl: Kubectl, identity: PodIdentity, observation: PodObservation): Promise<KubeError> {
   const plain = `${identity.deployment} was not ready in time`;
   const query = ["get", "events", `--namespace=${identity.namespace}`, "--field-selector=type=Warning", "-o", "json"];
   try {
-    const { items } = await kubectl.json<{ items: KubeEvent[] }>(query, { until: performance.now() + 5_000 });
-    const newest = items.toSorted((a, b) => timeOf(b) - timeOf(a))[0];
-    return newest === undefined ? plain : `${plain}; the last warning is ${newest.reason}: ${newest.message}`;
+    const { items } = await kubectl.json<{ items: KubeEvent[] }>(query, { until: performance.now() + EVENTS_WITHIN_MS });
+    const { reason, message } = newest(items) ?? {};
+    if (reason === "Unhealthy") return new KubeError("unhealthy", `${plain}: ${message?.trim()}`, { observation });
+    const why = reason === undefined ? plain : `${plain}; the last warning is ${reason}: ${message}`;
+    return new KubeError("start-timeout", why, { observation });
   } catch {
-    return plain;
+    return new KubeError("start-timeout", plain, { observation });
   }
 }
+
+const EVENTS_WITHIN_MS = 5_000;

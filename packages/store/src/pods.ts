@@ -69,6 +69,7 @@ export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRe
     marks: _marks,
     reconciling: _reconciling,
     service,
+    restarts,
     ...record
   } = document;
   return {
@@ -79,6 +80,7 @@ export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRe
     cause: cause ?? null,
     differs: [...new Set([...record.differs, ...(drifted ?? [])])],
     observedAt: sightings?.of(document) ?? record.observedAt,
+    restarts: restarts ?? null,
     expiry: expiry ? toldOf(expiry) : null,
   };
 }
@@ -211,6 +213,7 @@ const fresh = {
   drifted: [],
   marks: null,
   reconciling: null,
+  restarts: null,
   startedAt: null,
   stoppedAt: null,
   observedAt: null,

@@ -1,7 +1,9 @@
 import { Option, type Command } from "commander";
 import { addressOf, collectPair, finish, wholeNumber, withOwner, withPodq, type CliContext, type OwnerOptions } from "../context.ts";
+import { allowHelp, collectAllowed, networkOf } from "../network-option.ts";
 import { podLines } from "../output.ts";
 import { collectPort, refuseWaitOfDetached, waitIfAsked, type PortOption } from "../wait-port.ts";
+import { collectProbe, probeHelp, type Probes } from "../probe-option.ts";
 
 type Options = OwnerOptions & {
   template?: string;
@@ -22,6 +24,10 @@ type Options = OwnerOptions & {
   idleAfterMs?: number;
   onIdle?: "stop" | "delete";
   ifChanged?: "ignore" | "update" | "reject";
+  probe?: Probes;
+  network?: "none" | "default";
+  allow?: Parameters<typeof collectAllowed>[1];
+  internet?: boolean;
   timeoutMs?: number;
   idempotencyKey?: string;
   callbackUrl?: string;
@@ -56,6 +62,10 @@ export function addCreate(program: Command, context: CliContext): void {
         "reject",
       ]),
     )
+    .option("--probe <PROBE>", probeHelp, collectProbe)
+    .addOption(new Option("--network <fence>", "what it may be connected to (default: DNS and the internet)").choices(["none", "default"]))
+    .option("--allow <WHOM>", allowHelp, collectAllowed)
+    .option("--no-internet", "only what --allow names, and DNS")
     .option("--timeout-ms <ms>", "time to get it to run (default 300000)", wholeNumber)
     .option("--idempotency-key <key>", "the same key with the same request is the first job again")
     .option("--callback-url <url>", "where podq's API tells of the job's end")
@@ -84,6 +94,8 @@ export function addCreate(program: Command, context: CliContext): void {
         callbackUrl,
         labels,
         placement: options.hostLabel && { labels: options.hostLabel },
+        probes: options.probe,
+        network: networkOf(given({ network: options.network, allow: options.allow, internet: options.internet })),
         command: command.length === 0 ? undefined : command,
       });
       const address = addressOf(options);

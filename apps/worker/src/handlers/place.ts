@@ -60,6 +60,7 @@ export function patchOf(observed: PodObservation, place: Place): PodPatch {
     drifted: [],
     marks: observed.marks ?? null,
     service: publishedPorts(observed, place),
+    restarts: observed.restarts ?? null,
     startedAt: observed.startedAt ?? null,
     stoppedAt: observed.status === "stopped" ? new Date() : null,
     observedAt: new Date(),

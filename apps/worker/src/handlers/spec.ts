@@ -5,8 +5,8 @@ import type { Place } from "./place.ts";
 
 /** What a create asks for, as the cluster is to be told. */
 export function specOf({ params, labels }: Pick<JobDocument, "params" | "labels">, { journal }: Place): PodSpec {
-  const { image, resources, env, command, user, storage, level, runtimeClass, nodeSelector, tolerations, ports, access } =
-    params as CreateParams;
+  const { image, resources, env, command, user, storage, probes, network, ports, access } = params as CreateParams;
+  const { level, runtimeClass, nodeSelector, tolerations } = params as CreateParams;
   return {
     image,
     resources,
@@ -22,5 +22,7 @@ export function specOf({ params, labels }: Pick<JobDocument, "params" | "labels"
     ...(tolerations === undefined ? {} : { tolerations: tolerations as NonNullable<PodSpec["tolerations"]> }),
     ...(ports === undefined ? {} : { ports: ports.map(({ protocol = "TCP", ...port }) => ({ ...port, protocol })) }),
     ...(access === undefined ? {} : { access }),
+    ...(probes !== undefined && { probes }),
+    ...(network !== undefined && { network }),
   };
 }

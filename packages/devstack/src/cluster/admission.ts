@@ -100,6 +100,13 @@ function violations(spec: PodSpec): string[] {
     "unrestricted capabilities",
     'securityContext.capabilities.drop=["ALL"]',
   );
+  const hosts = all.filter((one) =>
+    [one.livenessProbe, one.readinessProbe, one.startupProbe].some((probe) => probe?.httpGet?.host || probe?.tcpSocket?.host),
+  );
+  if (hosts.length > 0) {
+    const names = hosts.map((one) => JSON.stringify(one.name)).join(", ");
+    found.push(`probe or lifecycle host (container${hosts.length > 1 ? "s" : ""} ${names} must not set probe or lifecycle host)`);
+  }
   if (whole.runAsNonRoot !== true && !all.every((one) => one.securityContext?.runAsNonRoot === true)) {
     found.push(`runAsNonRoot != true (pod or ${who(all)} securityContext.runAsNonRoot=true)`);
   }

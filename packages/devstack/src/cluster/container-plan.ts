@@ -147,13 +147,14 @@ function environment(store: Store, namespace: string, env: readonly EnvVar[]): R
     const { secretKeyRef, configMapKeyRef } = valueFrom ?? {};
     if (secretKeyRef) known[name] = Buffer.from(datum(store, "secrets", namespace, secretKeyRef), "base64").toString();
     else if (configMapKeyRef) known[name] = datum(store, "configmaps", namespace, configMapKeyRef);
-    // $(NAME) is replaced if NAME is known by then, and $$ is a dollar sign.
-    else
-      known[name] = (value ?? "").replace(/\$\$|\$\(([A-Za-z_][\w.-]*)\)/g, (whole, other?: string) =>
-        other === undefined ? "$" : (known[other] ?? whole),
-      );
+    else known[name] = expanded(value ?? "", known);
   }
   return known;
+}
+
+/** A text of a manifest as the kubelet takes it: `$(NAME)` is replaced if NAME is known, and `$$` is a dollar sign. */
+export function expanded(text: string, known: Readonly<Record<string, string>>): string {
+  return text.replace(/\$\$|\$\(([A-Za-z_][\w.-]*)\)/g, (whole, other?: string) => (other === undefined ? "$" : (known[other] ?? whole)));
 }
 
 function datum(store: Store, plural: string, namespace: string, { name, key }: { name: string; key: string }): string {

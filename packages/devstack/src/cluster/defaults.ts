@@ -8,6 +8,7 @@ const POD_SPEC: JsonMap = {
   terminationGracePeriodSeconds: 30,
 };
 const CONTAINER: JsonMap = { terminationMessagePath: "/dev/termination-log", terminationMessagePolicy: "File" };
+const PROBE: JsonMap = { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 };
 const SPECS: Record<string, JsonMap> = {
   Deployment: { progressDeadlineSeconds: 600, replicas: 1, revisionHistoryLimit: 10 },
   ReplicaSet: { replicas: 1 },
@@ -35,6 +36,7 @@ export function setDefaults(object: KubeObject): void {
     if (isMap(spec.template.spec)) defaultPodSpec(spec.template.spec);
   }
   if (object.kind === "Service") defaultService(spec);
+  if (object.kind === "NetworkPolicy") defaultPolicy(spec);
 }
 
 function defaultStrategy(strategy: JsonMap): void {
@@ -51,6 +53,7 @@ function defaultPodSpec(spec: JsonMap): void {
     container.resources ??= {};
     for (const port of maps(container.ports)) port.protocol ??= "TCP";
     if (isMap(container.resources)) defaultRequests(container.resources);
+    for (const name of ["livenessProbe", "readinessProbe", "startupProbe"]) if (isMap(container[name])) defaultProbe(container[name]);
   }
   for (const volume of maps(spec.volumes)) {
     for (const kind of ["configMap", "secret"]) {
@@ -58,6 +61,11 @@ function defaultPodSpec(spec: JsonMap): void {
       if (isMap(source)) source.defaultMode ??= 420;
     }
   }
+}
+
+function defaultProbe(probe: JsonMap): void {
+  Object.assign(probe, { ...PROBE, ...probe });
+  if (isMap(probe.httpGet)) Object.assign(probe.httpGet, { path: "/", scheme: "HTTP", ...probe.httpGet });
 }
 
 // A limit without a request is its own request.
@@ -76,6 +84,12 @@ function defaultService(spec: JsonMap): void {
     port.protocol ??= "TCP";
     port.targetPort ??= port.port;
   }
+}
+
+function defaultPolicy(spec: JsonMap): void {
+  spec.policyTypes ??= ["Ingress", ...(Array.isArray(spec.egress) && spec.egress.length > 0 ? ["Egress"] : [])];
+  for (const rule of [...maps(spec.ingress), ...maps(spec.egress)]) for (const port of maps(rule.ports)) port.protocol ??= "TCP";
+  for (const rules of ["ingress", "egress"]) if (Array.isArray(spec[rules]) && spec[rules].length === 0) delete spec[rules];
 }
 
 const maps = (value: unknown): JsonMap[] => (Array.isArray(value) ? value.filter(isMap) : []);

@@ -60,6 +60,17 @@ export type EnvVar = {
   };
 };
 
+export type Probe = {
+  exec?: { command?: string[] };
+  httpGet?: { path?: string; port: number | string; scheme?: string; host?: string };
+  tcpSocket?: { port: number | string; host?: string };
+  initialDelaySeconds?: number;
+  periodSeconds?: number;
+  timeoutSeconds?: number;
+  successThreshold?: number;
+  failureThreshold?: number;
+};
+
 export type Container = {
   name: string;
   image: string;
@@ -71,6 +82,9 @@ export type Container = {
   resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
   ports?: { name?: string; containerPort: number; protocol?: string }[];
   volumeMounts?: { name: string; mountPath: string; readOnly?: boolean; subPath?: string }[];
+  livenessProbe?: Probe;
+  readinessProbe?: Probe;
+  startupProbe?: Probe;
   securityContext?: {
     runAsUser?: number;
     runAsGroup?: number;

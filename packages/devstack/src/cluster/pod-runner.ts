@@ -10,6 +10,8 @@ import { timestamp } from "./object.ts";
 import type { Container, Pod, PodStatus } from "./object.ts";
 import { podStatus, terminated, unscheduledStatus } from "./pod-status.ts";
 import type { ContainerFacts, NodeFacts } from "./pod-status.ts";
+import { startProbing } from "./probes.ts";
+import type { Probing } from "./probes.ts";
 import { quantityValue } from "./quantity.ts";
 import { removeTree, StartError } from "./sandbox.ts";
 import type { ContainerPlan, Sandbox } from "./sandbox.ts";
@@ -229,13 +231,17 @@ export class PodRunner {
       state: { running: { startedAt } },
       restartCount: restarted ? this.#facts.restartCount + 1 : 0,
     };
+    const probing = this.#probe(this.sandbox, container, join(dir, "probe"));
+    this.#facts = { ...this.#facts, probes: probing };
     this.#publish();
     const oom = this.#options.script.take("run", { namespace: this.#namespace, image: container.image });
     const timer = oom ? setTimeout(() => this.kill(oom.reason), oom.afterMs) : undefined;
     const stopWatching = this.#limitMemory(this.sandbox, container);
     const code = await this.sandbox.exited;
     clearTimeout(timer);
+    if (!this.#terminating) clearTimeout(this.#grace);
     stopWatching();
+    probing.stop();
     this.sandbox = undefined;
     const end = terminated(code, startedAt, containerID, this.#killReason);
     this.#killReason = undefined;
@@ -252,6 +258,20 @@ export class PodRunner {
       this.#killReason = "OOMKilled";
       if (pid === 1) sandbox.kill("SIGKILL");
       else sandbox.killInside(pid);
+    });
+  }
+
+  #probe(sandbox: Sandbox, container: Container, socket: string): Probing {
+    return startProbing(container, sandbox, socket, {
+      changed: () => this.#publish(),
+      unhealthy: (message) => this.#say({ type: "Warning", reason: "Unhealthy", message }, true),
+      doomed: (kind) => {
+        if (this.#terminating) return;
+        const message = `Container ${container.name} failed ${kind} probe, will be restarted`;
+        this.#say({ type: "Normal", reason: "Killing", message }, true);
+        sandbox.kill("SIGTERM");
+        this.#grace = setTimeout(() => sandbox.kill("SIGKILL"), (this.#pod()?.spec.terminationGracePeriodSeconds ?? 30) * 1000);
+      },
     });
   }
 

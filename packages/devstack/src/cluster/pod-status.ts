@@ -9,6 +9,8 @@ export type ContainerFacts = {
   restartCount: number;
   containerID?: string;
   imageID: string;
+  /** What its probes say; undefined without any: a container that runs is ready. */
+  probes?: { started: boolean; ready: boolean };
 };
 
 /** What is known of a pod on its node. */
@@ -30,7 +32,8 @@ export function podStatus(pod: Pod, node: NodeFacts, facts: ContainerFacts | und
   const phase = node.phase ?? (begun ? "Running" : "Pending");
   const unready = container ? `containers with unready status: [${container.name}]` : "";
   const notReady = over ? { reason: "PodFailed" } : { reason: "ContainersNotReady", message: unready };
-  const ready = (type: string): Condition => ({ type, status: running ? "True" : "False", ...(running ? {} : notReady) });
+  const isReady = running && facts?.probes?.ready !== false;
+  const ready = (type: string): Condition => ({ type, status: isReady ? "True" : "False", ...(isReady ? {} : notReady) });
   const conditions: Condition[] = [
     { type: "PodReadyToStartContainers", status: node.podIP && !over ? "True" : "False" },
     { type: "Initialized", status: "True" },
@@ -62,12 +65,12 @@ function containerStatus({ name, image }: Container, facts: ContainerFacts, runn
     name,
     state,
     lastState,
-    ready: running,
+    ready: running && facts.probes?.ready !== false,
     restartCount,
     image,
     imageID,
     ...(containerID ? { containerID } : {}),
-    started: running,
+    started: running && facts.probes?.started !== false,
   };
 }
 

@@ -24,3 +24,6 @@ export const required = (field: string, why = ""): Cause => ({
   reason: "FieldValueRequired",
   why: `Required value${why === "" ? "" : `: ${why}`}`,
 });
+
+/** A value that may not be there. */
+export const forbidden = (field: string, why: string): Cause => ({ field, reason: "FieldValueForbidden", why: `Forbidden: ${why}` });

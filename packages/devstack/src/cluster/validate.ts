@@ -6,7 +6,8 @@ import type { Container, Deployment, KubeObject, Pod, PodSpec } from "./object.t
 import { quantityValue } from "./quantity.ts";
 import { selects } from "./selector.ts";
 import { ingress, service } from "./validate-network.ts";
-import { bad, LABEL, required, SUBDOMAIN } from "./validate-words.ts";
+import { bad, forbidden, LABEL, required, SUBDOMAIN } from "./validate-words.ts";
+import { networkPolicy } from "./validate-policy.ts";
 
 const LABEL_VALUE =
   "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " +
@@ -20,6 +21,7 @@ export function validate(of: Named, object: KubeObject, before: KubeObject | und
   if (isPod(object)) causes.push(...podSpec(object.spec, "spec"));
   if (object.kind === "Service") causes.push(...service(object));
   if (object.kind === "Ingress") causes.push(...ingress(object));
+  if (object.kind === "NetworkPolicy") causes.push(...networkPolicy(object));
   if (causes.length > 0) throw invalid(of, object.metadata.name, causes);
 }
 
@@ -60,6 +62,16 @@ function container(one: Container, volumes: ReadonlySet<string>, path: string): 
     const limit = limits[name];
     if (limit === undefined || quantityValue(value) <= quantityValue(limit)) continue;
     causes.push(bad(`${path}.resources.requests`, value, `must be less than or equal to ${name} limit of ${limit}`));
+  }
+  for (const name of ["livenessProbe", "readinessProbe", "startupProbe"] as const) {
+    const probe = one[name];
+    if (!probe) continue;
+    const handlers = (["exec", "httpGet", "tcpSocket"] as const).filter((handler) => probe[handler] !== undefined);
+    if (handlers.length === 0) causes.push(required(`${path}.${name}`, "must specify a handler type"));
+    for (const more of handlers.slice(1)) causes.push(forbidden(`${path}.${name}.${more}`, "may not specify more than 1 handler type"));
+    const { successThreshold = 1 } = probe;
+    if (name !== "readinessProbe" && successThreshold !== 1)
+      causes.push(bad(`${path}.${name}.successThreshold`, successThreshold, "must be 1"));
   }
   (one.volumeMounts ?? []).forEach((mount, index) => {
     if (volumes.has(mount.name)) return;
