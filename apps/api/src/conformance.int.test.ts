@@ -91,7 +91,7 @@ describe.each<[string, () => Promise<Podq>]>([
     expect(more).toEqual([]);
     const error = { code: "host-unreachable", message: "it is away", at: expect.any(Date) as Date };
     const times = { seenAt: expect.any(Date) as Date, lookedAt: expect.any(Date) as Date };
-    expect(host).toEqual({ name: "eu", ...settings, whenDown: "wait", pods: 0, up: false, error, ...times });
+    expect(host).toEqual({ name: "eu", ...settings, whenDown: "wait", network: null, pods: 0, up: false, error, ...times });
   });
 
   it("takes the labels of the host that a pod is to be placed on", async () => {

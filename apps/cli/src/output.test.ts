@@ -53,6 +53,7 @@ const pod = {
   differs: [],
   template: null,
   restarts: null,
+  networkEnforced: null,
 } as unknown as PodRecord;
 
 it.each([

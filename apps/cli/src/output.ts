@@ -42,6 +42,7 @@ export function podLines(pod: PodRecord): string {
     ["cause", !pod.cause || pod.error ? null : `${pod.cause.code}: ${pod.cause.message}`],
     ["seen", pod.observedAt ? `${age(pod.observedAt)} ago` : null],
     ["restarts", restartsLine(pod.restarts)],
+    ["network", pod.networkEnforced === false ? "its fence is not kept: this cluster enforces no NetworkPolicies" : null],
     ["image", pod.image],
     ["template", pod.template && `${pod.template.name}@${pod.template.version}`],
     ["namespace", pod.namespace],

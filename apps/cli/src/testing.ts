@@ -43,12 +43,12 @@ export type Scene = {
 const main = join(import.meta.dirname, "main.ts");
 
 /** Sets the scene. Leases are short, so that what a dead worker held is picked up within seconds. */
-export async function setScene(): Promise<Scene> {
+export async function setScene(options?: Parameters<typeof useTestCluster>[0]): Promise<Scene> {
   const { redisUrl, mongodbUri } = inject("services");
   const installation = `t${randomBytes(4).toString("hex")}`;
   const uri = new URL(mongodbUri);
   uri.pathname = `/${installation}`;
-  const cluster = await useTestCluster();
+  const cluster = await useTestCluster(options);
   const dir = await mkdtemp(join(tmpdir(), "podq-scene-"));
   const keyFile = join(dir, "key");
   await writeFile(keyFile, cluster.ssh.privateKey, { mode: 0o600 });

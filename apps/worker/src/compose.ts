@@ -15,6 +15,7 @@ import { restartHandler, startHandler, stopHandler } from "./handlers/power.ts";
 import { onTemplates } from "./handlers/template.ts";
 import { byHost } from "./hosts/by-host.ts";
 import { refuseSharedClusters, startHostLooks } from "./hosts/looks.ts";
+import { startNetworkTrials } from "./hosts/network.ts";
 import { openHost, unknownHost } from "./hosts/open.ts";
 import { createPlacer } from "./hosts/placer.ts";
 import type { Shares } from "./hosts/shares.ts";
@@ -96,6 +97,9 @@ async function wire(config: WorkerConfig, log: Logger, through: (parts: Parts) =
   started.adopt(startHostLooks({ ...duty, hosts, everyMs: hostLookMs }), async (one) => one.stop());
   const { everyMs: tickMs, passEveryMs, orphanGraceMs: graceMs } = config.reconcile;
   const changed = (podKey: string): void => void engine.line.nudge(podKey);
+  const { networkImage: image, installation } = config;
+  if (image !== undefined)
+    started.adopt(startNetworkTrials({ ...duty, hosts, installation, image, everyMs: hostLookMs }), async (one) => one.stop());
   for (const { name, pods, place } of hosts) {
     const everyMs = sweepsBetweenOrphans * config.sweepMs;
     started.adopt(startOrphanSweeper({ ...duty, pods, host: name, everyMs, graceMs }), async (one) => one.stop());

@@ -71,6 +71,7 @@ const schema = z.object({
     .string()
     .regex(/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, { error: "must be the name of an IngressClass" })
     .optional(),
+  PODQ_NETWORK_IMAGE: text.optional(),
   PODQ_HOSTS_FILE: path.optional(),
   K8S_SSH_HOST: text.default("127.0.0.1"),
   K8S_SSH_PORT: wholeNumber("a port", 22, 1, 65_535),
@@ -118,6 +119,8 @@ export type WorkerConfig = Readonly<{
   ownerLimits: OwnerLimits;
   /** How pods are reached that ask for an ingress; undefined: none can. */
   ingress: Readonly<IngressSettings> | undefined;
+  /** With which it is tried whether a cluster's network enforces NetworkPolicies; undefined: it is not tried. */
+  networkImage: string | undefined;
   /** Where the hosts come from; undefined: from K8S_SSH_*. */
   hostsFile: string | undefined;
   /** At least one: those of the file, or the one of K8S_SSH_*, named `default`. */
@@ -162,6 +165,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>> = p
     maxBacklog: c.PODQ_BACKLOG,
     ownerLimits: Object.freeze({ pods: c.PODQ_OWNER_PODS, cpu: c.PODQ_OWNER_CPU, memory: c.PODQ_OWNER_MEMORY }),
     ingress: ingressOf(c),
+    networkImage: c.PODQ_NETWORK_IMAGE,
     hostsFile: c.PODQ_HOSTS_FILE,
     hosts: Object.freeze(hosts),
   });

@@ -4,16 +4,17 @@ import { createHostKeys, createPool, loadKey, type Exit, type Failure } from "@p
 import { openStore } from "@podq/store";
 import { readConfig, type WorkerConfig } from "./config.ts";
 import { sharedClusters } from "./hosts/looks.ts";
+import { tryNetwork } from "./hosts/network.ts";
 import type { HostSettings, SshSettings } from "./hosts/settings.ts";
 import type { Way } from "./way.ts";
 
-/** One thing that a worker needs. `detail` says what was found, and if it is not fit what to do. */
-export type Finding = { what: string; fit: boolean; detail: string };
+/** One thing that a worker needs. `detail` says what was found, and if it is not fit what to do; with `warning` it is fit, and not all that was hoped for. */
+export type Finding = { what: string; fit: boolean; detail: string; warning?: true };
 
 const timeoutMs = 20_000;
 
 /** Looks at everything that a worker with the settings of the environment needs, one after the other; what cannot be asked because of an earlier one is left out. */
-export async function* examine(): AsyncGenerator<Finding> {
+export async function* examine({ network = false }: { network?: boolean } = {}): AsyncGenerator<Finding> {
   let config: WorkerConfig;
   try {
     config = readConfig();
@@ -33,7 +34,7 @@ export async function* examine(): AsyncGenerator<Finding> {
   });
   const clusters: Cluster[] = [];
   for (const host of config.hosts)
-    for await (const { what, ...found } of examineHost(host, config, clusters))
+    for await (const { what, ...found } of examineHost(host, config, clusters, network))
       yield { what: config.hostsFile === undefined ? what : `${host.name}: ${what}`, ...found };
   if (config.hosts.length > 1) yield judgeClusters(clusters);
 }
@@ -48,9 +49,11 @@ function judgeClusters(clusters: readonly Cluster[]): Finding {
 
 async function* examineHost(
   { name, ssh, kubectl }: HostSettings,
-  { hosts, installation, hostsFile, ingress }: WorkerConfig,
+  config: WorkerConfig,
   clusters: Cluster[],
+  network: boolean,
 ): AsyncGenerator<Finding> {
+  const { hosts, installation, hostsFile, ingress } = config;
   const { host, port, username, knownHosts, trustNewHost, keyFile: file, keyString: text, passphrase } = ssh;
   let loaded: ReturnType<typeof loadKey>;
   try {
@@ -72,7 +75,7 @@ async function* examineHost(
       kubectl: [kubectl],
     };
     const pods = createPods({ ...way, installation, ingress });
-    yield await attempt("cluster", async () => {
+    const cluster = await attempt("cluster", async () => {
       const {
         kubectl: client,
         server,
@@ -86,9 +89,38 @@ async function* examineHost(
       if (missing.length === 0) return `${versions}; all rights of rbac.yaml are there`;
       throw new Error(`${versions}; rights are missing: ${missing.join(", ")}. Apply packages/kube/rbac.yaml and bind it to this user`);
     });
+    yield cluster;
+    if (cluster.fit) yield await examineNetwork({ name, way }, config, network);
   } finally {
     await pool.close({ graceMs: 0 });
   }
+}
+
+// What is on record of the cluster's network, or what comes of trying it now.
+async function examineNetwork(host: { name: string; way: Way }, config: WorkerConfig, tryNow: boolean): Promise<Finding> {
+  const { mongodbUri: uri, installation, networkImage: image } = config;
+  const what = "network";
+  try {
+    await using resources = new AsyncDisposableStack();
+    const store = resources.adopt(await openStore({ uri, appName: "podq-doctor" }), async (one) => one.close());
+    if (tryNow && image !== undefined) await tryNetwork(host, { store, installation, image });
+    return judgeNetwork(await store.hosts.network(host.name), image);
+  } catch (error) {
+    return { what, fit: true, warning: true, detail: `nobody knows whether NetworkPolicies are enforced: ${String(error)}` };
+  }
+}
+
+/** What is to be said of a cluster's network. Pods can be made without it: it is never unfit. */
+export function judgeNetwork(trial: { enforced: boolean | null; detail: string; at: Date } | null, image: string | undefined): Finding {
+  const what = "network";
+  const how = image === undefined ? "set PODQ_NETWORK_IMAGE to an image to try it with" : "`podq doctor --network` tries it now";
+  if (trial === null) return { what, fit: true, warning: true, detail: `it is not known whether NetworkPolicies are enforced: ${how}` };
+  const seen = `${trial.detail} (${trial.at.toISOString()})`;
+  if (trial.enforced === true) return { what, fit: true, detail: `NetworkPolicies are enforced: ${seen}` };
+  if (trial.enforced === null)
+    return { what, fit: true, warning: true, detail: `it is not known whether NetworkPolicies are enforced: ${seen}` };
+  const mend = "What a pod's `network` denies is not kept from it: the cluster needs a network that enforces them, like Calico or Cilium";
+  return { what, fit: true, warning: true, detail: `NetworkPolicies are NOT enforced: ${seen}. ${mend}` };
 }
 
 const mends: Partial<Record<KubeCode, string>> = {

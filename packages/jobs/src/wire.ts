@@ -50,6 +50,7 @@ export const podWire = z
       .object({ ...failure, at: date })
       .nullable()
       .meta({ description: "Why it is as it is, where that was no job's doing." }),
+    networkEnforced: z.boolean().nullable(),
     restarts: z
       .object({
         count,
@@ -84,6 +85,7 @@ export const hostWire = z
     error: z.object({ ...failure, at: date }).nullable(),
     seenAt: someDate,
     lookedAt: date,
+    network: z.object({ enforced: z.boolean().nullable(), detail: z.string(), at: date }).nullable(),
   })
   .meta({ title: "Host", description: "A host on which pods are placed, and what the workers last saw of it." });
 

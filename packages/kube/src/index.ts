@@ -1,4 +1,6 @@
 export { clusterId } from "./cluster-id.ts";
+export { tryEnforcement } from "./enforcement.ts";
+export type { Enforcement } from "./enforcement.ts";
 export { KubeError, kubeCodes } from "./errors.ts";
 export type { KubeCode } from "./errors.ts";
 export type { PodSpec, Resources } from "./manifest.ts";

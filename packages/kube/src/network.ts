@@ -7,8 +7,8 @@ import type { NetworkPolicy, PolicyPeer, PolicyPort, PolicyRule, Service } from 
 // What a pod may be connected to: addresses, or a further pod of its owner by name; at these ports, or all.
 type Allowed = { cidr: string; ports?: number[] | undefined } | { pod: string; ports?: number[] | undefined };
 
-/** A pod's fence. `internet: false`: what is allowed stands in the place of the internet, not beside it. */
-export type Network = "none" | "default" | { allow: Allowed[]; internet?: boolean | undefined };
+/** A pod's fence. "all" is none at all, for trying what fences do; `internet: false`: what is allowed stands in the place of the internet. */
+export type Network = "none" | "default" | "all" | { allow: Allowed[]; internet?: boolean | undefined };
 
 // What is not the internet, though it is of those addresses: networks of one's own, of the node and of the cloud, which has its
 // metadata and other services there.
@@ -52,8 +52,10 @@ function translated(range: string): string {
   return rangeOf(`64:ff9b::${((a << 8) | b).toString(16)}:${((c << 8) | d).toString(16)}/${96 + Number(bits)}`);
 }
 
+type FreshPolicy = Omit<NetworkPolicy, "metadata"> & { metadata: Omit<NetworkPolicy["metadata"], "uid"> };
+
 /** The NetworkPolicy of a pod: of all that is in its namespace, and nothing passes that it does not name. */
-export function networkPolicyOf(identity: PodIdentity, network: Network = "default", service: Pick<Service, "spec">): NetworkPolicy {
+export function networkPolicyOf(identity: PodIdentity, network: Network = "default", service: Pick<Service, "spec">): FreshPolicy {
   return {
     apiVersion: "networking.k8s.io/v1",
     kind: "NetworkPolicy",
@@ -69,6 +71,7 @@ export function networkPolicyOf(identity: PodIdentity, network: Network = "defau
 
 function rulesOf(identity: PodIdentity, network: Network, service: Pick<Service, "spec">): Rules {
   if (network === "none") return { ingress: [], egress: [] };
+  if (network === "all") return { ingress: [{}], egress: [{}] };
   const { allow, internet: open = true } = network === "default" ? { allow: [] } : network;
   const siblings = allow.flatMap((one) => ("pod" in one ? [{ peer: siblingOf(identity, one.pod), ...within(one.ports) }] : []));
   return {
@@ -127,11 +130,11 @@ function groupsOf(address: string): number[] {
  * Whether a pod's fence is other than asked. At which ports others may come is no part of that: those are the ports that the pod
  * publishes, whoever asked for them.
  */
-export function isFencedOtherwise(asked: NetworkPolicy, there: NetworkPolicy | undefined): boolean {
+export function isFencedOtherwise(asked: Pick<NetworkPolicy, "spec">, there: Pick<NetworkPolicy, "spec"> | undefined): boolean {
   return there === undefined || !isDeepStrictEqual(fenceOf(asked), fenceOf(there));
 }
 
-function fenceOf({ spec }: NetworkPolicy): object {
+function fenceOf({ spec }: Pick<NetworkPolicy, "spec">): object {
   const { podSelector, policyTypes, ingress = [], egress = [] } = spec;
   return {
     podSelector,

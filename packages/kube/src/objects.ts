@@ -110,7 +110,7 @@ export type PolicyRule = { from?: PolicyPeer[]; to?: PolicyPeer[]; ports?: Polic
 export type NetworkPolicy = {
   apiVersion?: string;
   kind?: "NetworkPolicy";
-  metadata: Pick<Metadata, "name" | "labels" | "annotations" | "deletionTimestamp"> & { namespace?: string; uid?: string };
+  metadata: Metadata;
   spec: { podSelector: object; policyTypes: string[]; ingress?: PolicyRule[]; egress?: PolicyRule[] };
 };
 

@@ -18,7 +18,7 @@ export type PodObjects = {
   namespace?: Namespace | undefined;
   deployment?: Deployment | undefined;
   service?: Service | undefined;
-  policy?: NetworkPolicy | undefined;
+  policy?: Pick<NetworkPolicy, "spec"> | undefined;
   pods: readonly Pod[];
 };
 

@@ -1,6 +1,9 @@
 import type { Failure } from "@podq/jobs";
 import { Schema, type SchemaDefinition } from "mongoose";
 
+/** What came of trying; `enforced` is null where that could not be found out. */
+export type NetworkTrial = { enforced: boolean | null; detail: string; at: Date };
+
 /** A host as the workers know it; `_id` is its name. What nobody has looked at yet is null. */
 export type HostDocument = {
   _id: string;
@@ -20,6 +23,8 @@ export type HostDocument = {
   /** When it last answered, and when it was last asked: to the minute, as long as nothing changes. */
   seenAt: Date | null;
   lookedAt: Date | null;
+  /** Whether its cluster's network does what NetworkPolicies say, as it was found by trying; null: nobody has tried. */
+  network: NetworkTrial | null;
   /** Grows with each pod that is placed within a capacity. */
   placements: number;
 };
@@ -43,6 +48,7 @@ export const hostSchema = new Schema<HostDocument>(
     error: optional(part({ code: String, message: String, at: Date })),
     seenAt: optional(Date),
     lookedAt: optional(Date),
+    network: optional(part({ enforced: optional(Boolean), detail: String, at: Date })),
     placements: { type: Number, required: true },
   },
   { collection: "hosts", versionKey: false, minimize: false, strict: "throw", strictQuery: "throw", autoIndex: false, autoCreate: false },

@@ -1,5 +1,5 @@
 import type { Model } from "mongoose";
-import type { HostDocument } from "./host-schema.ts";
+import type { HostDocument, NetworkTrial } from "./host-schema.ts";
 import type { PodDocument } from "./pod-schema.ts";
 
 /** A host as callers see it; `pods` are all that are not deleted. */
@@ -8,7 +8,7 @@ export type HostRecord = { name: string; pods: number } & Omit<HostDocument, "_i
   };
 
 /** What a worker has seen of a host. `seenAt` is left as it is where that was nothing. */
-export type HostLook = Omit<HostDocument, "_id" | "placements" | "seenAt" | "lookedAt" | "error"> & {
+export type HostLook = Omit<HostDocument, "_id" | "placements" | "seenAt" | "lookedAt" | "error" | "network"> & {
   error: Pick<NonNullable<HostDocument["error"]>, "code" | "message"> | null;
 };
 
@@ -35,6 +35,16 @@ export function createHostStore(hosts: Model<HostDocument>, pods: Model<PodDocum
       await hosts.updateOne({ _id: name }, { $set: set, $setOnInsert: { placements: 0 } }, { upsert: true });
     },
 
+    /** What came of trying whether the network of this host's cluster enforces NetworkPolicies. Null: nobody has tried. */
+    network: async (name: string): Promise<NetworkTrial | null> => (await hosts.findById(name).lean<HostDocument>())?.network ?? null,
+
+    /** Records that, in the records of its pods as well. No version of theirs: whoever works on one is not to be kept from saying so. */
+    async triedNetwork(name: string, trial: Omit<NetworkTrial, "at">): Promise<void> {
+      const network = { ...trial, at: new Date() };
+      await hosts.updateOne({ _id: name }, { $set: { network }, $setOnInsert: { placements: 0 } }, { upsert: true });
+      await pods.updateMany({ "host.name": name, status: { $ne: "deleted" } }, { $set: { networkEnforced: trial.enforced } });
+    },
+
     /** Names of the hosts, with their clusters, that answered since then. */
     clusters: async (since: Date): Promise<{ name: string; cluster: string }[]> =>
       (await hosts.find({ up: true, cluster: { $ne: null }, lookedAt: { $gte: since } }).lean<HostDocument[]>()).flatMap(
@@ -56,6 +66,7 @@ export function createHostStore(hosts: Model<HostDocument>, pods: Model<PodDocum
         pods: counts.get(name) ?? 0,
         // Of one that never answered nobody has written when it did.
         seenAt: host.seenAt ?? null,
+        network: host.network ?? null,
       }));
     },
   };

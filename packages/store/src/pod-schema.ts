@@ -79,6 +79,8 @@ export type PodDocument = {
   marks: Record<string, string> | null;
   /** A word of the reconciler's, which is about to write to the record. A job that finds it under its turn takes it away, and so keeps it from that. */
   reconciling: string | null;
+  /** Whether the cluster's network keeps its fence, as it was found by trying; null: not known. */
+  networkEnforced: boolean | null;
   /** How often the container of the present pod was started anew, and how its last life went; null until it is known. */
   restarts: { count: number; last: { reason: string; exitCode: number; message: string; startedAt: Date; at: Date } | null } | null;
   labels: Record<string, string>;
@@ -133,6 +135,7 @@ export const podSchema = new Schema<PodDocument>(
     drifted: { type: [String], default: [] },
     marks: optional(Schema.Types.Mixed),
     reconciling: optional(String),
+    networkEnforced: optional(Boolean),
     restarts: optional(
       part({ count: Number, last: optional(part({ reason: String, exitCode: Number, message: String, startedAt: Date, at: Date })) }),
     ),

@@ -70,6 +70,7 @@ export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRe
     reconciling: _reconciling,
     service,
     restarts,
+    networkEnforced,
     ...record
   } = document;
   return {
@@ -81,6 +82,7 @@ export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRe
     differs: [...new Set([...record.differs, ...(drifted ?? [])])],
     observedAt: sightings?.of(document) ?? record.observedAt,
     restarts: restarts ?? null,
+    networkEnforced: networkEnforced ?? null,
     expiry: expiry ? toldOf(expiry) : null,
   };
 }
@@ -214,6 +216,7 @@ const fresh = {
   marks: null,
   reconciling: null,
   restarts: null,
+  networkEnforced: null,
   startedAt: null,
   stoppedAt: null,
   observedAt: null,

@@ -9,7 +9,7 @@ import { failurePatch, fenceOf, keyOf, newPod, patchOf, type Place } from "./pla
 import { specOf } from "./spec.ts";
 
 /** Makes a pod, or brings it to run. Its result is the pod's record. */
-export function createHandler(store: Pick<Store, "pods" | "admissions">, pods: Pods, place: Place, limits: OwnerLimits): Handler {
+export function createHandler(store: Pick<Store, "pods" | "admissions" | "hosts">, pods: Pods, place: Place, limits: OwnerLimits): Handler {
   const admit = createAdmit(store, limits);
   return async ({ job, pod, hold, log }) => {
     const { image, resources, timeoutMs, placement, ifChanged = "ignore" } = job.params as Params<"create">;
@@ -28,7 +28,8 @@ export function createHandler(store: Pick<Store, "pods" | "admissions">, pods: P
         const ends = expiry === null ? {} : { expiry };
         const differs = hasLabels(place.labels, placement?.labels ?? {}) ? observed.differs : [...observed.differs, "placement"];
         const { memory, cpu } = observed.resources ?? resources;
-        const seen = { ...specPatch(observed, job), differs, reserved: { memory, cpu }, error: null, ...ends };
+        const networkEnforced = (await store.hosts.network(place.host.name))?.enforced ?? null;
+        const seen = { ...specPatch(observed, job), differs, networkEnforced, reserved: { memory, cpu }, error: null, ...ends };
         const saved = await store.pods.patch(record, { ...patchOf(observed, place), ...seen });
         return saved === null
           ? { kind: "fenced" }

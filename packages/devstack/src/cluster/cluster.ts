@@ -3,6 +3,7 @@ import { cpus, tmpdir, totalmem } from "node:os";
 import { join } from "node:path";
 import { keep } from "../keeper.ts";
 import { createApi } from "./api.ts";
+import { serveApiInPods } from "./api-in-pods.ts";
 import { setNodeReady, startControllers } from "./controllers.ts";
 import { collectGarbage } from "./deletion.ts";
 import { IMAGES } from "./images.ts";
@@ -39,6 +40,8 @@ export type ClusterOptions = {
   processes?: boolean;
   /** Folders of this machine that every pod sees at a path of its own, to leave marks in. Default: none. */
   binds?: readonly { from: string; to: string }[];
+  /** Whether pods reach the API server, as in a real cluster; costs a process a pod. Default: no. */
+  apiInPods?: boolean;
 };
 
 /** Pods that something is done to: one of a namespace, or all in it. */
@@ -87,6 +90,8 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
     waiting.kubelet?.kick();
   });
   const isolated = options.isolate ?? isolation();
+  const apiInPods = options.apiInPods === true && isolated ? serveApiInPods(join(dir, "api")) : undefined;
+  const start = options.processes === false ? startNothing : isolated ? startIsolated : startPlain;
   const kubelet = startKubelet(store, {
     script,
     dir: join(dir, "pods"),
@@ -96,7 +101,11 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
     backOffMs: options.backOffMs ?? 1000,
     newAddress: addresses(),
     binds: (options.binds ?? []).map((bind) => ({ ...bind, mode: "rw" })),
-    start: options.processes === false ? startNothing : isolated ? startIsolated : startPlain,
+    start: async (plan) => {
+      const sandbox = await start(plan);
+      await apiInPods?.give(sandbox);
+      return sandbox;
+    },
   });
   waiting.kubelet = kubelet;
   waiting.loops = startControllers(store, script, options.namespaceDelayMs ?? 300);
@@ -105,6 +114,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
   const range = options.nodePorts ?? usualNodePorts;
   const ports = serveNodePorts(store, kubelet, { address: ADDRESS, dir, range });
   const server = await serveApi({ store, api: createApi(store, script, range), script, kubelet, port: options.port ?? 0 });
+  apiInPods?.to(server.port);
   const url = `http://${ADDRESS}:${server.port}`;
   const kubeconfig = join(dir, "kubeconfig");
   await writeFile(kubeconfig, kubeconfigText(url), { mode: 0o600 });
@@ -132,6 +142,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
       stopGarbage();
       await server.stop();
       await Promise.all([ports.stop(), kubelet.stop()]);
+      apiInPods?.stop();
       await removeTree(join(dir, "pods"));
       await folder.end();
     },

@@ -4,6 +4,7 @@ import { imageName, invalidImageMessage } from "./images.ts";
 import type { Image, Mount } from "./images.ts";
 import { isMap } from "./object.ts";
 import type { Container, EnvVar, Pod } from "./object.ts";
+import { API_ADDRESS } from "./sandbox.ts";
 import type { ContainerPlan } from "./sandbox.ts";
 import type { Script } from "./script.ts";
 import type { Store } from "./store.ts";
@@ -124,7 +125,7 @@ export function planContainer(of: {
       PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt",
       HOSTNAME: hostname,
       HOME: uid === 0 ? "/root" : "/workspace",
-      KUBERNETES_SERVICE_HOST: "10.96.0.1",
+      KUBERNETES_SERVICE_HOST: API_ADDRESS,
       KUBERNETES_SERVICE_PORT: "443",
       ...environment(store, pod.metadata.namespace ?? "", container.env ?? []),
     },

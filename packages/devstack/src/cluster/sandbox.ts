@@ -71,7 +71,11 @@ def up(name, address=None):
     fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", name, 0x49))
 up(b"lo")
 up(b"lo:1", "ADDRESS")
+up(b"lo:2", "API_ADDRESS")
 `;
+
+/** Where every pod is told that the API server is: an address in each pod's own network. */
+export const API_ADDRESS = "10.96.0.1";
 
 const NAMESPACES = ["--user", "--map-root-user", "--mount", "--pid", "--net", "--uts", "--ipc"];
 
@@ -89,8 +93,8 @@ export async function startIsolated(plan: ContainerPlan): Promise<Sandbox> {
   const mounts = [...(await plan.image.unpack(root, plan)), ...plan.volumes];
   await makeMountPoints(root, plan);
   await writeFile(join(dir, "fstab"), fstab(root, mounts));
-  await writeFile(join(dir, "net"), `link set lo up\naddr add ${plan.address}/32 dev lo\n`);
-  await writeFile(join(dir, "net.py"), NET_PY.replace("ADDRESS", plan.address));
+  await writeFile(join(dir, "net"), `link set lo up\naddr add ${plan.address}/32 dev lo\naddr add ${API_ADDRESS}/32 dev lo\n`);
+  await writeFile(join(dir, "net.py"), NET_PY.replace('"ADDRESS"', `"${plan.address}"`).replace("API_ADDRESS", API_ADDRESS));
   await writeFile(join(dir, "log"), "");
   const env = Object.entries(plan.env).map(([name, value]) => `${name}=${value}`);
   const become = [program("unshare"), "--user", `--map-user=${uid}`, `--map-group=${gid}`, `--root=${root}`, `--wd=${plan.workingDir}`];
