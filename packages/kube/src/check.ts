@@ -18,7 +18,7 @@ export const rights: readonly Right[] = [
   { group: "apps", resource: "deployments", verbs: ["list", "watch", "create", "patch", "delete"] },
   { group: "", resource: "services", verbs: ["list", "create", "patch"] },
   { group: "networking.k8s.io", resource: "ingresses", verbs: ["get", "create", "patch", "delete"], of: "ingress" },
-  { group: "networking.k8s.io", resource: "networkpolicies", verbs: ["list", "create", "patch"] },
+  { group: "networking.k8s.io", resource: "networkpolicies", verbs: ["get", "list", "create", "patch"] },
   { group: "", resource: "pods", verbs: ["get", "list", "watch"] },
   { group: "", resource: "pods", subresource: "exec", verbs: ["get", "create"] },
   { group: "", resource: "events", verbs: ["list"] },

@@ -30,6 +30,8 @@ export const paths = {
   deployments: (namespace: string, query: string) => `/apis/apps/v1/namespaces/${part(namespace)}/deployments?${query}`,
   everyDeployment: (query: string) => `/apis/apps/v1/deployments?${query}`,
   everyPod: (query: string) => `/api/v1/pods?${query}`,
+  networkPolicy: (namespace: string, name: string) =>
+    `/apis/networking.k8s.io/v1/namespaces/${part(namespace)}/networkpolicies/${part(name)}`,
   ingress: (namespace: string, name: string) => `/apis/networking.k8s.io/v1/namespaces/${part(namespace)}/ingresses/${part(name)}`,
   pods: (namespace: string, query: string) => `/api/v1/namespaces/${part(namespace)}/pods?${query}`,
 };

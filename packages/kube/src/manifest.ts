@@ -149,4 +149,3 @@ function containerOf(spec: PodSpec): object {
     ],
   };
 }
-

@@ -7,7 +7,7 @@ import type { ClusterFixture } from "./testing.ts";
 
 let on: ClusterFixture;
 const control = { timeoutMs: 60_000 };
-const service = { spec: { ports: [{ port: 8080, targetPort: "http", protocol: "TCP" }] } };
+const service = { spec: { ports: [{ port: 8080, targetPort: 8080, protocol: "TCP" as const }] } };
 
 beforeAll(async () => (on = await clusterFixture()));
 afterAll(async () => on.stop());

@@ -6,7 +6,7 @@ import type { Network } from "./network.ts";
 import type { PolicyPeer } from "./objects.ts";
 
 const of = (name: string, id = "p1") => podNames({ installation: "podq", kind: "project", id, name, generation: 2 });
-const service = { spec: { ports: [{ port: 80, targetPort: "http" }, { port: 5432 }, { port: 53, protocol: "UDP" }] } };
+const service = { spec: { ports: [{ port: 80, targetPort: "http" }, { port: 5432 }, { port: 53, protocol: "UDP" as const }] } };
 const policy = (network?: Network, name = "default", id = "p1") => networkPolicyOf(of(name, id), network, service);
 
 const listed = (ranges: string[]): BlockList => {

@@ -126,6 +126,19 @@ function groupsOf(address: string): number[] {
   return [...head, ...zeros, ...tail].map((group) => Number.parseInt(group, 16));
 }
 
+/** The same fence, open at the ports that a Service publishes now; undefined for one that lets nobody in. */
+export function openedAt(
+  identity: PodIdentity,
+  there: Pick<NetworkPolicy, "spec">,
+  service: Pick<Service, "spec">,
+): FreshPolicy | undefined {
+  const { ingress = [] } = there.spec;
+  if (!ingress.some(({ from }) => from === undefined)) return undefined;
+  const others = ingress.filter(({ from }) => from !== undefined);
+  const fence = networkPolicyOf(identity, "none", service);
+  return { ...fence, spec: { ...there.spec, ingress: [{ ports: published(service) }, ...others] } };
+}
+
 /**
  * Whether a pod's fence is other than asked. At which ports others may come is no part of that: those are the ports that the pod
  * publishes, whoever asked for them.

@@ -4,7 +4,6 @@ import type { KubeCode } from "./errors.ts";
 import { urlOf } from "./ingress.ts";
 import type { Resources } from "./manifest.ts";
 import { annotation } from "./names.ts";
-import type { Deployment, Namespace, Pod, Service } from "./objects.ts";
 import { publicationOf } from "./ports.ts";
 import type { Access, Port } from "./ports.ts";
 import type { Deployment, Namespace, NetworkPolicy, Pod, Service } from "./objects.ts";

@@ -5,7 +5,8 @@ import type { IngressSettings } from "./ingress.ts";
 import { paths } from "./kubectl.ts";
 import { annotation, annotationsOf, label, labelsOf } from "./names.ts";
 import type { PodIdentity } from "./names.ts";
-import type { Ingress, Service } from "./objects.ts";
+import { openedAt } from "./network.ts";
+import type { Ingress, NetworkPolicy, Service } from "./objects.ts";
 import type { Publication } from "./ports.ts";
 import type { Scaling } from "./scale.ts";
 
@@ -18,7 +19,7 @@ export function serviceOf(
   { access, ports, exposed }: Publication,
   ingress: IngressSettings | undefined,
   metadata: Metadata = {},
-): object {
+): { apiVersion: string; kind: string; metadata: object; spec: Service["spec"] } {
   if (access === "ingress") refuseUdp(ports);
   return {
     apiVersion: "v1",
@@ -47,6 +48,10 @@ export function serviceOf(
 export async function publish(scaling: Scaling, there: Service | undefined, publication: Publication): Promise<Service> {
   const metadata = fencedMetadata(scaling.fence, there);
   const service = await apply<Service>(scaling, serviceOf(scaling.identity, publication, scaling.ingress, metadata));
+  const { kubectl, identity, bounds } = scaling;
+  const policy = await kubectl.getRaw<NetworkPolicy>(paths.networkPolicy(identity.namespace, identity.deployment), bounds);
+  const opened = policy && openedAt(identity, policy, service);
+  if (opened !== undefined) await apply(scaling, opened);
   await followIngress(scaling, there, publication);
   return service;
 }
