@@ -1,6 +1,6 @@
 import { ApiError, forbidden, notFound } from "./api-error.ts";
 import { isMap } from "./object.ts";
-import type { JsonMap, KubeObject, Pod, PodSpec } from "./object.ts";
+import type { Claim, JsonMap, KubeObject, Pod, PodSpec } from "./object.ts";
 import { quantityValue } from "./quantity.ts";
 import { RESOURCES } from "./resources.ts";
 import type { Resource } from "./resources.ts";
@@ -30,6 +30,38 @@ export function admitPod(store: Store, pod: Pod): void {
     insecure(store, namespace, pod.spec)?.pods;
   if (why) throw refuse(why);
 }
+
+/** Completes a claim as the API server does: the default class, its status and what keeps it while it is used. Throws Forbidden at a quota, or if it may not grow. */
+export function admitClaim(store: Store, claim: Claim, before: Claim | undefined): void {
+  const { namespace = "", name } = claim.metadata;
+  const refuse = (why: string): ApiError => forbidden(store.claims.resource, name, why);
+  if (before) {
+    const grows = quantityValue(claim.spec.resources?.requests?.storage) > quantityValue(before.spec.resources?.requests?.storage);
+    if (grows && store.classes.get(undefined, before.spec.storageClassName ?? "")?.allowVolumeExpansion !== true)
+      throw refuse("only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize");
+    return;
+  }
+  const standard = store.classes.list().find((one) => one.metadata.annotations?.["storageclass.kubernetes.io/is-default-class"] === "true");
+  if (claim.spec.storageClassName === undefined && standard) claim.spec.storageClassName = standard.metadata.name;
+  claim.metadata.finalizers = ["kubernetes.io/pvc-protection"];
+  claim.status = { phase: "Pending" };
+  const over = overStorage(store, namespace, claim);
+  if (over) throw refuse(over);
+}
+
+function overStorage(store: Store, namespace: string, claim: Claim): string | undefined {
+  const all = store.claims.list(namespace);
+  for (const quota of listOf(store, "resourcequotas", namespace)) {
+    const hard = isMap(quota.spec?.hard) ? quota.spec.hard["requests.storage"] : undefined;
+    const used = all.reduce((sum, one) => sum + quantityValue(storageOf(one)), 0);
+    if (typeof hard !== "string" || used + quantityValue(storageOf(claim)) <= quantityValue(hard)) continue;
+    const asked = `requests.storage=${storageOf(claim)}`;
+    return `exceeded quota: ${quota.metadata.name}, requested: ${asked}, used: requests.storage=${used}, limited: requests.storage=${hard}`;
+  }
+  return undefined;
+}
+
+const storageOf = (one: Claim): string => one.spec.resources?.requests?.storage ?? "0";
 
 const podResource = (): Resource => {
   const found = RESOURCES.find((one) => one.plural === "pods");

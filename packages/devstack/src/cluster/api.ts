@@ -1,4 +1,4 @@
-import { admitNew, admitPod, insecure } from "./admission.ts";
+import { admitClaim, admitNew, admitPod, insecure } from "./admission.ts";
 import { alreadyExists, ApiError, badRequest, conflict, methodNotAllowed, notFound } from "./api-error.ts";
 import { apply, recordUpdate } from "./apply.ts";
 import { setDefaults } from "./defaults.ts";
@@ -12,7 +12,7 @@ import { prepareService } from "./service-ports.ts";
 import type { NodePortRange } from "./service-ports.ts";
 import type { Script } from "./script.ts";
 import type { Collection, Store } from "./store.ts";
-import { isDeployment, isPod, validate } from "./validate.ts";
+import { isClaim, isDeployment, isPod, validate } from "./validate.ts";
 
 /** Where a write goes, and who writes: `warn` takes what is to be said beside the answer. */
 export type Write = { namespace: string | undefined; manager: string; dryRun: boolean; warn: (text: string) => void };
@@ -68,6 +68,7 @@ export function createApi(store: Store, script: Script, nodePorts: NodePortRange
     }
     if (object.kind === "Service") prepareService(store, script, nodePorts, object, before);
     if (object.kind === "Ingress") object.status ??= { loadBalancer: {} };
+    if (isClaim(object)) admitClaim(store, object, isClaim(before) ? before : undefined);
     validate(into.resource, object, before);
     if (isPod(object) && !before) {
       object.status = { phase: "Pending" };
@@ -127,8 +128,12 @@ export function createApi(store: Store, script: Script, nodePorts: NodePortRange
   };
 }
 
-// Who names a version writes to that one only.
+// Who names a version writes to that one only, and who names a uid to that object.
 function refuseModified({ resource }: Collection<KubeObject>, before: KubeObject | undefined, { metadata }: KubeObject): void {
+  if (metadata.uid && !before) {
+    const why = `uid mismatch: the provided object specified uid ${metadata.uid}, and no existing object was found`;
+    throw conflict(resource, metadata.name, why);
+  }
   if (!before || !metadata.resourceVersion || metadata.resourceVersion === before.metadata.resourceVersion) return;
   const message = "the object has been modified; please apply your changes to the latest version and try again";
   throw conflict(resource, before.metadata.name, message);

@@ -20,6 +20,7 @@ import type { FailureName, Fault, Scope } from "./script.ts";
 import { serveApi } from "./server.ts";
 import { usualNodePorts } from "./service-ports.ts";
 import type { NodePortRange } from "./service-ports.ts";
+import { standardClass, startStorage } from "./storage.ts";
 import { Store } from "./store.ts";
 
 /** Options of `startCluster`; all have defaults. */
@@ -108,7 +109,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
     },
   });
   waiting.kubelet = kubelet;
-  waiting.loops = startControllers(store, script, options.namespaceDelayMs ?? 300);
+  waiting.loops = [...startControllers(store, script, options.namespaceDelayMs ?? 300), startStorage(store, join(dir, "volumes"))];
   const stopGarbage = collectGarbage(store);
   furnish(store, options.cpus ?? Math.max(64, cpus().length));
   const range = options.nodePorts ?? usualNodePorts;
@@ -143,7 +144,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
       await server.stop();
       await Promise.all([ports.stop(), kubelet.stop()]);
       apiInPods?.stop();
-      await removeTree(join(dir, "pods"));
+      await Promise.all(["pods", "volumes"].map(async (name) => removeTree(join(dir, name))));
       await folder.end();
     },
   };
@@ -152,6 +153,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Embedd
 // What is in a cluster before anybody comes.
 function furnish(store: Store, cpuCount: number): void {
   store.collections.get("/nodes")?.insert(makeNode({ address: ADDRESS, cpus: cpuCount, memoryBytes: Math.max(totalmem(), 64 * 2 ** 30) }));
+  store.classes.insert(standardClass());
   for (const name of ["default", "kube-system", "kube-public"]) {
     const metadata = { name, uid: "", resourceVersion: "", creationTimestamp: "", labels: { "kubernetes.io/metadata.name": name } };
     const spec = { finalizers: ["kubernetes"] };

@@ -11,6 +11,7 @@ const CONTAINER: JsonMap = { terminationMessagePath: "/dev/termination-log", ter
 const PROBE: JsonMap = { timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 };
 const SPECS: Record<string, JsonMap> = {
   Deployment: { progressDeadlineSeconds: 600, replicas: 1, revisionHistoryLimit: 10 },
+  PersistentVolumeClaim: { volumeMode: "Filesystem" },
   ReplicaSet: { replicas: 1 },
   Service: {
     internalTrafficPolicy: "Cluster",
@@ -27,6 +28,10 @@ export function setDefaults(object: KubeObject): void {
   const own = SPECS[object.kind];
   if (own) object.spec = Object.assign(spec, { ...own, ...spec });
   if (object.kind === "Pod") defaultPodSpec(spec);
+  if (object.kind === "StorageClass") {
+    object.reclaimPolicy ??= "Delete";
+    object.volumeBindingMode ??= "Immediate";
+  }
   if (object.kind === "Deployment") {
     spec.strategy ??= {};
     if (isMap(spec.strategy)) defaultStrategy(spec.strategy);

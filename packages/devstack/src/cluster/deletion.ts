@@ -106,7 +106,7 @@ function finishForeground(store: Store, uid: string): void {
 }
 
 /** Takes a finalizer off an object; if it was the last of one that is marked for deletion, the object goes. */
-function dropFinalizer(from: Collection<KubeObject>, { metadata }: KubeObject, finalizer: string): void {
+export function dropFinalizer(from: Collection<KubeObject>, { metadata }: KubeObject, finalizer: string): void {
   const left = from.update(metadata.namespace, metadata.name, (draft) => {
     draft.metadata.finalizers = (draft.metadata.finalizers ?? []).filter((one) => one !== finalizer);
   });

@@ -38,6 +38,7 @@ export function startKubelet(store: Store, options: PodRunnerOptions): Kubelet {
     if (deletionTimestamp !== undefined) runner.terminate((pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000);
   };
   const unsubscribe = store.onChange(({ type, resource, object }) => {
+    if (resource === store.claims.resource) for (const runner of runners.values()) runner.kick();
     if (resource !== store.pods.resource) return;
     if (type === "DELETED") runners.get(object.metadata.uid)?.terminate(0);
     else {

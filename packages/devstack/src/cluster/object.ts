@@ -102,6 +102,7 @@ type Volume = {
   emptyDir?: { sizeLimit?: string };
   configMap?: { name: string; optional?: boolean };
   secret?: { secretName: string; optional?: boolean };
+  persistentVolumeClaim?: { claimName: string };
 };
 
 export type PodSpec = {
@@ -184,6 +185,16 @@ export type Deployment = KubeObject & {
     availableReplicas?: number;
     updatedReplicas?: number;
   };
+};
+export type Claim = KubeObject & {
+  spec: { accessModes?: string[]; storageClassName?: string; volumeName?: string; resources?: { requests?: Record<string, string> } };
+  status: { phase?: "Pending" | "Bound" | "Lost"; capacity?: Record<string, string> };
+};
+export type StorageClass = KubeObject & {
+  provisioner: string;
+  reclaimPolicy?: string;
+  volumeBindingMode?: string;
+  allowVolumeExpansion?: boolean;
 };
 export type ServicePort = { name?: string; port: number; protocol?: string; targetPort?: number | string; nodePort?: number };
 export type Service = KubeObject & { spec: { type: string; ports: ServicePort[]; selector?: Record<string, string>; clusterIP?: string } };

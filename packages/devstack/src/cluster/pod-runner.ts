@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdir } from "node:fs/promises";
+import { chmod, mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { recordEvent } from "./events.ts";
 import type { EventFacts } from "./events.ts";
@@ -17,6 +17,7 @@ import { removeTree, StartError } from "./sandbox.ts";
 import type { ContainerPlan, Sandbox } from "./sandbox.ts";
 import { unschedulable } from "./scheduler.ts";
 import type { Script } from "./script.ts";
+import { unbound, volumePath, WAITS_FOR_VOLUME } from "./storage.ts";
 import type { Store } from "./store.ts";
 
 /**
@@ -130,8 +131,9 @@ export class PodRunner {
       const [node] = this.#store.collections.get("/nodes")?.list() ?? [];
       if (!pod || !node) return undefined;
       const others = this.#store.pods.list().filter((one) => one.spec.nodeName !== undefined && one.status.phase !== "Failed");
-      const message = script.take("schedule", { namespace: this.#namespace })?.message ?? unschedulable(pod, node, others);
-      if (message === undefined) return undefined;
+      const message =
+        script.take("schedule", { namespace: this.#namespace })?.message ?? unschedulable(pod, node, others) ?? unbound(this.#store, pod);
+      if (message === undefined || message === WAITS_FOR_VOLUME) return message;
       this.#say({ type: "Warning", reason: "FailedScheduling", message, component: "default-scheduler" });
       this.#write((draft) => {
         draft.status = unscheduledStatus(draft, message);
@@ -172,9 +174,12 @@ export class PodRunner {
       if (fault) this.#say({ type: "Warning", reason: "FailedCreatePodSandBox", message: fault.message });
       return fault?.message;
     });
-    for (const { name } of this.#pod()?.spec.volumes ?? []) {
-      await mkdir(join(this.#dir, "volumes", name), { recursive: true });
-      await chmod(join(this.#dir, "volumes", name), 0o2777);
+    for (const { name, persistentVolumeClaim } of this.#pod()?.spec.volumes ?? []) {
+      const folder = join(this.#dir, "volumes", name);
+      const claimed = persistentVolumeClaim && volumePath(this.#store, this.#namespace, persistentVolumeClaim.claimName);
+      await mkdir(claimed === undefined ? folder : join(this.#dir, "volumes"), { recursive: true });
+      if (claimed === undefined) await chmod(folder, 0o2777);
+      else await symlink(claimed, folder);
     }
     this.#node.podIP = newAddress();
     this.#publish();

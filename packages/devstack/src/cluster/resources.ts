@@ -30,6 +30,15 @@ export const RESOURCES: readonly Resource[] = [
   resource("", "LimitRange", "limitranges", { shortNames: ["limits"] }),
   resource("", "Namespace", "namespaces", { namespaced: false, shortNames: ["ns"], subresources: [status("Namespace")] }),
   resource("", "Node", "nodes", { namespaced: false, shortNames: ["no"], subresources: [status("Node")] }),
+  resource("", "PersistentVolume", "persistentvolumes", {
+    namespaced: false,
+    shortNames: ["pv"],
+    subresources: [status("PersistentVolume")],
+  }),
+  resource("", "PersistentVolumeClaim", "persistentvolumeclaims", {
+    shortNames: ["pvc"],
+    subresources: [status("PersistentVolumeClaim")],
+  }),
   resource("", "Pod", "pods", { shortNames: ["po"], categories: ["all"], subresources: [status("Pod"), exec, log] }),
   resource("", "ResourceQuota", "resourcequotas", { shortNames: ["quota"] }),
   resource("", "Secret", "secrets"),
@@ -46,6 +55,7 @@ export const RESOURCES: readonly Resource[] = [
   ),
   ...["Role", "RoleBinding"].map((kind) => resource("rbac.authorization.k8s.io", kind, `${kind.toLowerCase()}s`)),
   resource("networking.k8s.io", "Ingress", "ingresses", { shortNames: ["ing"], subresources: [status("Ingress")] }),
+  resource("storage.k8s.io", "StorageClass", "storageclasses", { namespaced: false, shortNames: ["sc"] }),
   resource("networking.k8s.io", "NetworkPolicy", "networkpolicies", { shortNames: ["netpol"] }),
   resource("node.k8s.io", "RuntimeClass", "runtimeclasses", { namespaced: false }),
 ];

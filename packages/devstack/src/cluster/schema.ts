@@ -221,6 +221,16 @@ const SPECS: Record<string, Schema> = {
   ResourceQuota: struct({ hard: map(quantity), scopes: atomic, scopeSelector: atomic }),
   LimitRange: struct({ limits: atomic }),
   Ingress: struct({ ingressClassName: string, defaultBackend: atomic, tls: atomic, rules: atomic }),
+  PersistentVolumeClaim: struct({
+    accessModes: atomic,
+    dataSource: atomic,
+    dataSourceRef: atomic,
+    resources: struct({ limits: map(quantity), requests: map(quantity) }),
+    selector: atomic,
+    storageClassName: string,
+    volumeMode: string,
+    volumeName: string,
+  }),
   NetworkPolicy: struct({ podSelector: atomic, policyTypes: atomic, ingress: atomic, egress: atomic }),
 };
 
@@ -232,6 +242,15 @@ const OTHERS: Record<string, Record<string, Schema>> = {
   Role: { rules: atomic },
   RuntimeClass: { handler: string, overhead: atomic, scheduling: atomic },
   RoleBinding: { subjects: atomic, roleRef: atomic },
+  StorageClass: {
+    provisioner: string,
+    parameters: map(string),
+    reclaimPolicy: string,
+    volumeBindingMode: string,
+    allowVolumeExpansion: boolean,
+    mountOptions: atomic,
+    allowedTopologies: atomic,
+  },
   ServiceAccount: { automountServiceAccountToken: boolean, secrets: atomic, imagePullSecrets: atomic },
 };
 

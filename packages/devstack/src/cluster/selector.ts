@@ -59,6 +59,7 @@ const FIELDS: Record<string, readonly string[]> = {
     "type",
   ],
   replicasets: ["status.replicas"],
+  persistentvolumeclaims: ["status.phase"],
 };
 
 /** Compiles the query parameter fieldSelector; a field that the real server does not index is a bad request here as well. */

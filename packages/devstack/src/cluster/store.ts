@@ -3,7 +3,7 @@ import { EventEmitter } from "node:events";
 import { isDeepStrictEqual } from "node:util";
 import { alreadyExists, ApiError } from "./api-error.ts";
 import { timestamp } from "./object.ts";
-import type { Deployment, KubeObject, Namespace, Pod, ReplicaSet, Service } from "./object.ts";
+import type { Claim, Deployment, KubeObject, Namespace, Pod, ReplicaSet, Service, StorageClass } from "./object.ts";
 import { RESOURCES } from "./resources.ts";
 import type { Resource } from "./resources.ts";
 
@@ -24,6 +24,9 @@ export class Store {
   readonly services: Collection<Service>;
   readonly namespaces: Collection<Namespace>;
   readonly events: Collection<KubeObject>;
+  readonly claims: Collection<Claim>;
+  readonly volumes: Collection<KubeObject>;
+  readonly classes: Collection<StorageClass>;
   readonly #changes = new EventEmitter<{ change: [Change] }>().setMaxListeners(0);
   readonly #history: Change[] = [];
   #revision = 100;
@@ -36,7 +39,11 @@ export class Store {
     this.services = make("services");
     this.namespaces = make("namespaces");
     this.events = make("events");
-    const typed: Collection<KubeObject>[] = [this.deployments, this.replicaSets, this.pods, this.services, this.namespaces, this.events];
+    this.claims = make("persistentvolumeclaims");
+    this.volumes = make("persistentvolumes");
+    this.classes = make("storageclasses");
+    const workloads: Collection<KubeObject>[] = [this.deployments, this.replicaSets, this.pods, this.services];
+    const typed = [...workloads, this.namespaces, this.events, this.claims, this.volumes, this.classes];
     const known = new Set(typed.map((one) => one.resource.plural));
     const rest = RESOURCES.filter((one) => !known.has(one.plural)).map((one) => new Collection(this, one));
     this.collections = new Map([...typed, ...rest].map((one) => [`${one.resource.group}/${one.resource.plural}`, one]));

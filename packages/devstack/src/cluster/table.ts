@@ -32,6 +32,16 @@ const COLUMNS: Record<string, readonly Column[]> = {
     { name: "Cluster-IP", of: (one) => text(spec(one).clusterIP) },
     { name: "Port(s)", of: ports },
   ],
+  persistentvolumeclaims: [
+    { name: "Status", of: (one) => text(status(one).phase) },
+    { name: "Volume", of: (one) => text(spec(one).volumeName) },
+    { name: "StorageClass", of: (one) => text(spec(one).storageClassName) },
+  ],
+  persistentvolumes: [
+    { name: "Status", of: (one) => text(status(one).phase) },
+    { name: "StorageClass", of: (one) => text(spec(one).storageClassName) },
+  ],
+  storageclasses: [{ name: "Provisioner", of: (one) => text(one.provisioner) }],
   events: [
     { name: "Type", of: (one) => text(one.type) },
     { name: "Reason", of: (one) => text(one.reason) },

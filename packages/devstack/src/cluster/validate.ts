@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from "node:util";
 import { invalid } from "./api-error.ts";
 import type { Cause, Named } from "./api-error.ts";
 import { isMap, isObject } from "./object.ts";
-import type { Container, Deployment, KubeObject, Pod, PodSpec } from "./object.ts";
+import type { Claim, Container, Deployment, KubeObject, Pod, PodSpec } from "./object.ts";
 import { quantityValue } from "./quantity.ts";
 import { selects } from "./selector.ts";
 import { ingress, service } from "./validate-network.ts";
@@ -18,6 +18,7 @@ const LABEL_VALUE =
 export function validate(of: Named, object: KubeObject, before: KubeObject | undefined): void {
   const causes = [...names(of, object), ...labels(object.metadata.labels, "metadata.labels")];
   if (isDeployment(object)) causes.push(...deployment(object, before));
+  if (isClaim(object) && isClaim(before)) causes.push(...claim(object, before));
   if (isPod(object)) causes.push(...podSpec(object.spec, "spec"));
   if (object.kind === "Service") causes.push(...service(object));
   if (object.kind === "Ingress") causes.push(...ingress(object));
@@ -82,6 +83,28 @@ function container(one: Container, volumes: ReadonlySet<string>, path: string): 
     });
   });
   return causes;
+}
+
+// Only its size may change, and only grow.
+function claim(object: Claim, before: Claim): Cause[] {
+  if (!isDeepStrictEqual(withoutSize(object), withoutSize(before))) {
+    const why = "Forbidden: spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims";
+    return [{ field: "spec", reason: "FieldValueForbidden", why }];
+  }
+  if (sizeOf(object) >= sizeOf(before)) return [];
+  const why = "Forbidden: field can not be less than status.capacity";
+  return [{ field: "spec.resources.requests.storage", reason: "FieldValueForbidden", why }];
+}
+
+function withoutSize({ spec: { resources: _size, ...rest } }: Claim): object {
+  return rest;
+}
+
+const sizeOf = ({ spec }: Claim): number => quantityValue(spec.resources?.requests?.storage);
+
+/** Whether an object is a PersistentVolumeClaim. */
+export function isClaim(object: unknown): object is Claim {
+  return isObject(object) && object.kind === "PersistentVolumeClaim" && isMap(object.spec);
 }
 
 /** Whether an object is a Deployment that has a pod template. */
