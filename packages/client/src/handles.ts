@@ -6,6 +6,7 @@ export { enqueue } from "./enqueue.ts";
 export { jobHandle } from "./job.ts";
 export { deleteOwner } from "./owner.ts";
 export { podHandle } from "./pod.ts";
+export { keptResult } from "./result.ts";
 export { openTemplates } from "./templates.ts";
 export { toJobStatus, type JobStatus } from "./status.ts";
 export { watchJob } from "./watch.ts";

@@ -1,6 +1,6 @@
 import { isTerminal, type Code, type ExecRecord, type Kind } from "@podq/jobs";
 import type { Listener } from "@podq/queue";
-import type { JobDocument, PodRecord, Store, Stream } from "@podq/store";
+import { wholePodRecord, type JobDocument, type PodRecord, type Store, type Stream } from "@podq/store";
 import { PodqError, readError } from "./errors.ts";
 import type { JobStatus } from "./status.ts";
 import { watchJob } from "./watch.ts";
@@ -105,11 +105,17 @@ export function notFound(jobId: string): PodqError {
   return new PodqError("not-found", `there is no job ${jobId}; jobs are kept for a while after their end, then removed`);
 }
 
+/** What is on record of how a job ended. */
+export function keptResult({ kind, result }: JobDocument): ExecRecord | PodRecord | null {
+  if (kind === "exec") return result as ExecRecord | null;
+  return result === null ? null : wholePodRecord(result as PodRecord);
+}
+
 async function resultOf(store: Store, job: JobDocument): Promise<ResultOf<Kind>> {
   const how = { id: job._id, state: job.state, error: job.error };
   if (job.kind !== "exec") {
     if (job.state !== "succeeded") throw new JobError(how, null);
-    return job.result as PodRecord | null;
+    return keptResult(job) as PodRecord | null;
   }
   const record = job.result as ExecRecord | null;
   if (record === null) throw new JobError(how, null);

@@ -14,7 +14,7 @@ export type { LeaseStore } from "./lease.ts";
 export type { ExpiringPod, ExpiryStore } from "./pod-expiry.ts";
 export type { ClusterIdentity, Expiry, PodDocument, Reserved, Resources } from "./pod-schema.ts";
 export { ownerPrefix, ownerText } from "./owners.ts";
-export { toPodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
+export { toPodRecord, wholePodRecord, type NewPod, type PodFilter, type PodPatch, type PodRecord, type PodStore } from "./pods.ts";
 export type { ReconcileStore } from "./pod-reconcile.ts";
 export type { Sightings, SightingStore } from "./sightings.ts";
 export type { SessionStore } from "./sessions.ts";

@@ -34,7 +34,7 @@ export type Expiry = {
 };
 
 /** How a pod is reached: `accessUrl` is the URL of its first port that has one. Null: recorded before there was such a thing. */
-export type PublishedPorts = {
+type PublishedPorts = {
   access: "nodePort" | "clusterIP" | "ingress" | null;
   nodePort: number | null;
   accessUrl: string | null;

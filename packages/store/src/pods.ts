@@ -2,7 +2,7 @@ import { mayPodMove, type PodStatus } from "@podq/jobs";
 import type { ClientSession, Model, mongo, QueryFilter } from "mongoose";
 import { isDuplicate } from "./errors.ts";
 import { ofOwners } from "./owners.ts";
-import type { Expiry, PodDocument, PublishedPorts } from "./pod-schema.ts";
+import type { Expiry, PodDocument } from "./pod-schema.ts";
 import type { Sightings } from "./sightings.ts";
 import { literal, versionsOf, visible } from "./stages.ts";
 import type { Room } from "./room.ts";
@@ -18,6 +18,10 @@ export type PodRecord = Omit<
 };
 
 type Inner = "drifted" | "marks" | "reconciling";
+
+/** A record as some version of podq wrote it: without what there was not yet. */
+type KeptRecord = Omit<PodRecord, Later> & { [Field in Later]?: PodRecord[Field] | null | undefined };
+type Later = "updated" | "template" | "cause" | "restarts" | "networkEnforced" | "expiry";
 
 /** What a generation of a pod starts with. */
 export type NewPod = Pick<
@@ -63,34 +67,33 @@ export function toPodRecord(document: PodDocument, sightings?: Sightings): PodRe
     unsettled: _unsettled,
     history: _history,
     expiry,
-    updated,
-    cause,
     drifted,
     marks: _marks,
     reconciling: _reconciling,
-    service,
-    restarts,
-    networkEnforced,
     ...record
   } = document;
-  return {
+  return wholePodRecord({
     ...record,
-    service: withNulls(service),
-    template: record.template ?? null,
-    updated: updated ?? [],
-    cause: cause ?? null,
     differs: [...new Set([...record.differs, ...(drifted ?? [])])],
     observedAt: sightings?.of(document) ?? record.observedAt,
-    restarts: restarts ?? null,
-    networkEnforced: networkEnforced ?? null,
     expiry: expiry ? toldOf(expiry) : null,
-  };
+  });
 }
 
-// What was recorded before there were such fields has null in them.
-function withNulls(service: PublishedPorts): PublishedPorts {
+/** A record as it was kept, in a pod's document or as the result of a job, with null for what there was not yet when it was written. */
+export function wholePodRecord(kept: KeptRecord): PodRecord {
+  const { service, updated, template, cause, restarts, networkEnforced, expiry } = kept;
   const ports = service.ports.map((port) => ({ ...port, protocol: port.protocol ?? null, url: port.url ?? null }));
-  return { ...service, access: service.access ?? null, ports };
+  return {
+    ...kept,
+    service: { ...service, access: service.access ?? null, ports },
+    template: template ?? null,
+    updated: updated ?? [],
+    cause: cause ?? null,
+    restarts: restarts ?? null,
+    networkEnforced: networkEnforced ?? null,
+    expiry: expiry ?? null,
+  };
 }
 
 function toldOf({ lookAt: _lookAt, firedAt: _firedAt, ...told }: Expiry): PodRecord["expiry"] {

@@ -1,4 +1,4 @@
-import { jobHandle, toJobStatus, type Context } from "@podq/client/handles";
+import { jobHandle, keptResult, toJobStatus, type Context } from "@podq/client/handles";
 import {
   isTerminal,
   jobStates,
@@ -102,7 +102,7 @@ export function addJobRoutes(app: App, context: Context, followers: ReturnType<t
           follower.stop();
         }
       }
-      return { ...(await statusOf(job)), result: job.result } as never;
+      return { ...(await statusOf(job)), result: keptResult(job) } as never;
     },
   );
 
