@@ -26,7 +26,7 @@ import { createReconciler, type Reconciler } from "./reconcile/reconciler.ts";
 import { startReconciling } from "./reconcile/start.ts";
 import { serveMetrics } from "./serve-metrics.ts";
 
-const sweepsBetweenOrphans = 12;
+const sweepsBetweenOrphans = 20;
 const backlogMs = 10_000;
 const hostLookMs = 15_000;
 

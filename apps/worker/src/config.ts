@@ -48,7 +48,7 @@ const schema = z.object({
     .default("1Gi"),
   PODQ_LEASE_MS: milliseconds(10_000, 500),
   PODQ_STALL_CHECK_MS: milliseconds(5_000),
-  PODQ_SWEEP_MS: milliseconds(5_000),
+  PODQ_SWEEP_MS: milliseconds(3_000),
   PODQ_RECONCILE_MS: milliseconds(3_000),
   PODQ_RECONCILE_PASS_MS: milliseconds(300_000, 1_000),
   PODQ_ORPHAN_GRACE_MS: milliseconds(60_000, 0),
