@@ -25,7 +25,7 @@ describe("a pod", () => {
       status: "stopped",
       podName: null,
       stoppedAt: expect.any(Date) as Date,
-      service: { ports: before.service.ports },
+      service: { ports: before.service.ports.map((port) => ({ ...port, url: null })) }, // it is on no node now
     });
     await expect(pod.run("true")).rejects.toMatchObject({
       code: "pod-not-running",

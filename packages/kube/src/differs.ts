@@ -8,8 +8,7 @@ import type { PublishedField } from "./ports.ts";
 import { scheduledBy } from "./scheduling.ts";
 import { levelOf, type Level } from "./security.ts";
 import type { PodObjects } from "./observation.ts";
-import { sameProbes } from "./probes.ts";
-import type { ContainerProbes } from "./probes.ts";
+import { probeWords } from "./probes.ts";
 import { sameQuantity } from "./quantity.ts";
 
 /** A field of PodSpec in which a pod can be other than asked. */
@@ -82,7 +81,7 @@ type Fields = {
   runtimeClass: string;
   nodeSelector: Record<string, string>;
   tolerations: string[];
-  probes: ContainerProbes;
+  probes: string[];
 };
 
 function fieldsOf(deployment: Deployment): Fields {
@@ -98,7 +97,7 @@ function fieldsOf(deployment: Deployment): Fields {
     storage: spec.volumes?.find(({ name }) => name === "workspace")?.emptyDir?.sizeLimit,
     level: levelOf(deployment),
     ...scheduledBy(deployment),
-    probes: container ?? {},
+    probes: probeWords(container ?? {}),
   };
 }
 
@@ -114,7 +113,7 @@ const same: Record<keyof Fields, (a: Fields, b: Fields) => boolean> = {
   runtimeClass: (a, b) => a.runtimeClass === b.runtimeClass,
   nodeSelector: (a, b) => sameMap(a.nodeSelector, b.nodeSelector),
   tolerations: (a, b) => JSON.stringify(a.tolerations) === JSON.stringify(b.tolerations),
-  probes: (a, b) => sameProbes(a.probes, b.probes),
+  probes: (a, b) => JSON.stringify(a.probes) === JSON.stringify(b.probes),
 };
 
 function sameMap(a: Record<string, string>, b: Record<string, string>): boolean {

@@ -57,9 +57,9 @@ function probeOf({ http, tcp, exec, ...given }: Probe): ContainerProbe {
   };
 }
 
-/** Whether two containers are asked the same. */
-export function sameProbes(a: ContainerProbes, b: ContainerProbes): boolean {
-  return (["readinessProbe", "livenessProbe", "startupProbe"] as const).every((name) => wordsOf(a[name]) === wordsOf(b[name]));
+/** What a container is asked, in words that are the same for the same probes, and say nothing of the rest of the container. */
+export function probeWords(container: ContainerProbes): string[] {
+  return (["readinessProbe", "livenessProbe", "startupProbe"] as const).map((name) => wordsOf(container[name]));
 }
 
 // The API server leaves out a delay of 0, and orders fields as it likes.
