@@ -3,7 +3,7 @@ import { createReadStream } from "node:fs";
 import { lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from "node:fs/promises";
 import { dirname } from "node:path";
 import { PodqError } from "../errors.ts";
-import { join, refusalOf, showName, split } from "./paths.ts";
+import { join, refusalOf, refusalsInTurn, showName, split } from "./paths.ts";
 import type { Transferred } from "./put.ts";
 import type { TreeEntry } from "./tar.ts";
 import { skip, type TreeOptions } from "./tree.ts";
@@ -62,7 +62,8 @@ export async function writeFileWhole(file: string | Buffer, content: AsyncIterab
 
 /**
  * Writes a tree beside a folder of this machine, then gives it its name, or moves it into the folder that is there file by file.
- * Nothing is written through a link: those of the tree are made last, and those that are there are not followed.
+ * Nothing is written through a link: those of the tree are made last and have nothing below them, and those that are there are not
+ * followed.
  */
 export async function writeFolder(dir: string, entries: AsyncIterable<TreeEntry>, options: TreeOptions = {}): Promise<void> {
   const to = Buffer.from(dir);
@@ -70,9 +71,10 @@ export async function writeFolder(dir: string, entries: AsyncIterable<TreeEntry>
   await mkdir(temporary, { mode: 0o700 });
   try {
     const links: { name: Buffer; target: Buffer }[] = [];
+    const refusalOfNext = refusalsInTurn();
     for await (const entry of entries) {
       const { name, type } = entry;
-      const refusal = refusalOf(name, type === "symlink" ? entry.target : undefined);
+      const refusal = refusalOfNext(name, type, type === "symlink" ? entry.target : undefined);
       if (refusal !== null) {
         skip(options, name, refusal);
         continue;
@@ -80,16 +82,9 @@ export async function writeFolder(dir: string, entries: AsyncIterable<TreeEntry>
       const path = join([temporary, ...split(name)]);
       if (type === "directory") await mkdir(path, { recursive: true, mode: (entry.mode & 0o777) | 0o700 });
       else if (type === "symlink") links.push({ name, target: entry.target });
-      else {
-        await mkdir(join([temporary, ...split(name).slice(0, -1)]), { recursive: true });
-        await writeNew(path, entry.mode, entry.content());
-      }
+      else await writeNew(path, entry.mode, entry.content());
     }
-    for (const { name, target } of links) {
-      const parts = split(name);
-      await mkdir(join([temporary, ...parts.slice(0, -1)]), { recursive: true });
-      await symlink(target, join([temporary, ...parts]));
-    }
+    for (const { name, target } of links) await symlink(target, join([temporary, ...split(name)]));
     await moveInto(temporary, to);
   } finally {
     await rm(temporary, { recursive: true, force: true });

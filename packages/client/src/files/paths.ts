@@ -44,6 +44,26 @@ export function refusalOf(name: Buffer, target?: Buffer): string | null {
   return null;
 }
 
+/**
+ * Says the same of each name of a tree in turn, and also why it may not come after those before it: so that no name leads through a
+ * link or a file of the tree, whatever its pod said. The folder that a name is in must have come before it, and no name comes twice.
+ */
+export function refusalsInTurn(): (name: Buffer, type: string, target?: Buffer) => string | null {
+  // By names of one spelling, so a Map of whole names is enough; parts of each would cost a hostile tree's depth squared.
+  const folders = new Map<string, boolean>([["", true]]);
+  return (name, type, target) => {
+    const parts = split(name);
+    const [key, above] = [parts, parts.slice(0, -1)].map((some) => join(some).toString("latin1")) as [string, string];
+    const twice = folders.has(key);
+    // Also of what is refused: nothing else may stand under its name.
+    if (!twice) folders.set(key, type === "directory" && folders.get(above) === true);
+    const refusal = refusalOf(name, target);
+    if (refusal !== null) return refusal;
+    if (folders.get(above) !== true) return "is below what is no folder of the tree";
+    return twice ? "is there twice" : null;
+  };
+}
+
 /** Bytes as a word of printf's %b, so that any of them can stand in an argument, which is UTF-8. */
 export function wordOf(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) =>

@@ -1,5 +1,5 @@
 import { PodqError } from "../errors.ts";
-import { refusalOf, showName } from "./paths.ts";
+import { refusalsInTurn, showName } from "./paths.ts";
 
 /** One thing of a tree on its way. Names are from the tree's top on. */
 export type TreeEntry = {
@@ -19,9 +19,10 @@ const largestOctal = 0o77777777777;
 
 /** A tree as a tar. Names are bytes there, which is why this is not left to a library. Throws PodqError `path-refused`, `conflict`. */
 export async function* pack(entries: AsyncIterable<TreeEntry>): AsyncGenerator<Buffer> {
+  const refusalOfNext = refusalsInTurn();
   for await (const entry of entries) {
     const target = entry.type === "symlink" ? entry.target : undefined;
-    const refusal = refusalOf(entry.name, target);
+    const refusal = refusalOfNext(entry.name, entry.type, target);
     if (refusal !== null) throw new PodqError("path-refused", `${showName(entry.name)}: ${refusal}`);
     const name = entry.type === "directory" ? Buffer.concat([entry.name, Buffer.from("/")]) : entry.name;
     const size = entry.type === "file" ? entry.size : 0;

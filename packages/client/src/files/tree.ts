@@ -3,7 +3,7 @@ import { PodqError } from "../errors.ts";
 import type { Pod } from "../pod.ts";
 import { get } from "./get.ts";
 import { list, type Listed } from "./list.ts";
-import { join, placeOf, refusalOf, showName, wordOf, type PodPath } from "./paths.ts";
+import { join, placeOf, refusalsInTurn, showName, wordOf, type PodPath } from "./paths.ts";
 import { begin, finish, type FileOptions } from "./programs.ts";
 import type { TreeEntry } from "./tar.ts";
 
@@ -24,10 +24,11 @@ export async function* readTree(pod: Pick<Pod, "exec">, path: PodPath, options: 
   if (!isFolder) throw new PodqError("path-refused", `${placeOf(path).shown}: is no folder`);
   let small: Listed[] = [];
   let sums = { bytes: 0, words: 0 };
+  const refusalOfNext = refusalsInTurn();
   for (const entry of entries) {
     const { pathBytes: name, type, mode, modifiedAt, target, size } = entry;
-    const refusal =
-      type === "other" ? "is neither a file, a folder nor a link" : refusalOf(name, type === "symlink" ? (target ?? name) : undefined);
+    const named = refusalOfNext(name, type, type === "symlink" ? (target ?? name) : undefined);
+    const refusal = type === "other" ? "is neither a file, a folder nor a link" : named;
     if (refusal !== null) skip(options, name, refusal);
     else if (type === "directory") yield { type, name, mode, modifiedAt };
     else if (type === "symlink") yield { type, name, mode, modifiedAt, target: target! };
