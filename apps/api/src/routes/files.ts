@@ -90,6 +90,7 @@ export function addFileRoutes(app: App, context: Context): void {
       {
         schema: {
           summary: "List a folder of a pod",
+          description: "At most 50,000 entries, and 8 MiB of what the pod says of them: more is `path-refused`.",
           params,
           querystring: z.strictObject({ ...where, recursive: flag }),
           response: { 200: z.object({ items: z.array(entry) }), ...writeProblem },

@@ -36,7 +36,10 @@ export type Files = {
   getTree: (path: PodPath, dir: string, options?: TreeOptions) => Promise<void>;
   /** The same as a tar. */
   getTar: (path: PodPath, options?: TreeOptions) => AsyncIterable<Buffer>;
-  /** What is in a folder, with `recursive` all that is below it, in the order of the names' bytes; or the one file named. */
+  /**
+   * What is in a folder, with `recursive` all that is below it, in the order of the names' bytes; or the one file named. More than 50,000
+   * entries, or 8 MiB of what the pod says of them, are `path-refused`, in trees that are read too.
+   */
   list: (path?: PodPath, options?: FileOptions & { recursive?: boolean }) => Promise<FileEntry[]>;
   /** Removes a file, a link or an empty folder; with `recursive` a folder with all in it. False: there was none. */
   remove: (path: PodPath, options?: FileOptions & { recursive?: boolean }) => Promise<boolean>;

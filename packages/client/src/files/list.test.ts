@@ -15,3 +15,35 @@ it("batches of names, their lines and the targets of links are put together, and
 it.each(["1\n./a", "1\n./a\0", "1\n./a\x0081a4 5 1 x\n"])("a list that ends in its middle is none: %j", (text) => {
   expect(() => parseList(Buffer.from(text))).toThrow(/ends in its middle/);
 });
+
+it.each([
+  ["more names than the bytes that are left can hold", "9999999999\n./a\0-\n\0"],
+  ["more names than any number", "1e999\n./a\0-\n\0"],
+  ["less than one name", "0\n\0"],
+  ["a number that is none", "x\n./a\0-\n\0"],
+])("a batch of %s is refused before room is made for it", (_, text) => {
+  expect(() => parseList(Buffer.from(text))).toThrow(expect.objectContaining({ code: "internal" }) as Error);
+});
+
+it.each([
+  ["an empty name", "1\n\x0081a4 5 1 x\n\0"],
+  ["the folder's own name", "1\n./\x0081a4 5 1 x\n\0"],
+  ["a name longer than a path can be", `1\n${"n".repeat(4_097)}\x0081a4 5 1 x\n\0`],
+  ["the target of a link that is not in it", "1\n./a\x00a1ff 5 1 x\n1 b.\0\0"],
+  ["a target of no number", "1\n./a\x00a1ff 5 1 x\nb.\0\0"],
+])("a list with %s is none", (_, text) => {
+  expect(() => parseList(Buffer.from(text))).toThrow(expect.objectContaining({ code: "internal" }) as Error);
+});
+
+it("a list of NULs alone, as long as one may be, costs nothing", () => {
+  const bytes = Buffer.concat([Buffer.from("1000000\n"), Buffer.alloc(8_388_600)]);
+  expect(() => parseList(bytes)).toThrow(/podq lists at most 50000/);
+});
+
+it("50,000 entries are listed, and one more is a named error", () => {
+  const one = "1\n./a\x0081a4 5 1 x\n\0";
+  expect(parseList(Buffer.from(one.repeat(50_000)))).toHaveLength(50_000);
+  expect(() => parseList(Buffer.from(one.repeat(50_001)))).toThrow(
+    expect.objectContaining({ code: "path-refused", message: expect.stringContaining("at most 50000 entries") as string }) as Error,
+  );
+});
