@@ -52,7 +52,11 @@ export function filesOf(pod: Pick<Pod, "exec">): Files {
     get: (path, options) => get(pod, path, options),
     async putFile(file, path, options) {
       const { mode } = await stat(file);
-      return put(pod, path, createReadStream(file, { highWaterMark: 1_048_576 }), { ...options, mode: mode & 0o777 });
+      // Opened when it is asked for: before, nobody listens for its error.
+      const content = (async function* (): AsyncGenerator<Buffer> {
+        yield* createReadStream(file, { highWaterMark: 1_048_576 }) as AsyncIterable<Buffer>;
+      })();
+      return put(pod, path, content, { ...options, mode: mode & 0o777 });
     },
     async getFile(path, file, options) {
       let mode = 0o644;
