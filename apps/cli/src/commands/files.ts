@@ -77,8 +77,9 @@ async function copyIn(
   return found.isDirectory() ? files.putTree(from, path, { ...means, ...skipping(stderr, skip) }) : files.putFile(from, path, means);
 }
 
-async function copyOut(
-  { stdout, stderr }: CliContext,
+/** Copies a file or a folder out of a pod. Exported for its test. */
+export async function copyOut(
+  { stdout, stderr }: Pick<CliContext, "stdout" | "stderr">,
   files: Files,
   from: string,
   to: string,
@@ -90,9 +91,7 @@ async function copyOut(
     return null;
   }
   const target = into(to, from);
-  const [first, ...others] = await files.list(from, means);
-  const single = first !== undefined && others.length === 0 && first.type !== "directory" && from.endsWith(first.path);
-  if (single) return files.getFile(from, target, means);
+  if (!(await files.isFolder(from, means))) return files.getFile(from, target, means);
   await files.getTree(from, target, { ...means, ...skipping(stderr, skip) });
   return null;
 }

@@ -24,3 +24,12 @@ it("a file that cannot be opened fails its transfer, however late the source is 
     await rm(dir, { recursive: true, force: true });
   }
 });
+
+it.each([
+  ["a folder whose one entry has its name", "folder\n", true],
+  ["a file", "", false],
+])("%s is told by what the pod says it is", async (_, said, isFolder) => {
+  const result = { exitCode: 0, stdout: Buffer.from("1\n./x\x0081a4 5 1 i\n\0"), stderr: { text: () => said } };
+  const pod = { exec: async () => ({ result: async () => result, discardOutput: async () => undefined }) } as unknown as Pod;
+  expect(await filesOf(pod).isFolder("x")).toBe(isFolder);
+});

@@ -41,6 +41,8 @@ export type Files = {
    * entries, or 8 MiB of what the pod says of them, are `path-refused`, in trees that are read too.
    */
   list: (path?: PodPath, options?: FileOptions & { recursive?: boolean }) => Promise<FileEntry[]>;
+  /** Whether a path is a folder, or a link to one, and not a file. */
+  isFolder: (path: PodPath, options?: FileOptions) => Promise<boolean>;
   /** Removes a file, a link or an empty folder; with `recursive` a folder with all in it. False: there was none. */
   remove: (path: PodPath, options?: FileOptions & { recursive?: boolean }) => Promise<boolean>;
 };
@@ -67,6 +69,7 @@ export function filesOf(pod: Pick<Pod, "exec">): Files {
     getTree: async (path, dir, options) => writeFolder(dir, readTree(pod, path, options), options),
     getTar: (path, options) => pack(readTree(pod, path, options)),
     list: async (path = "", options) => (await list(pod, path, options)).entries.map(({ id: _id, ...entry }) => entry),
+    isFolder: async (path, options) => (await list(pod, path, options)).isFolder,
     async remove(path, { recursive = false, ...options } = {}) {
       const { folder, name, shown } = placeOf(path);
       const job = await begin(pod, "remove", [wordOf(folder), wordOf(name), recursive ? "all" : "1"], options);
