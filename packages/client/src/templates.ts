@@ -64,7 +64,7 @@ export function checkedRef(text: string): { name: string; version: number | null
 
 /**
  * The version that a create is made from, fixed as it is accepted; undefined where it names no template, or its key has been used: then the
- * first request under that key counts, whatever became of the template. Throws RequestError `not-found`.
+ * first request under that key counts, whatever became of the template. Throws RequestError `not-found`, `invalid-request`.
  */
 export async function pinnedTemplate(
   { templates, jobs }: Pick<Store, "templates" | "jobs">,
@@ -74,9 +74,16 @@ export async function pinnedTemplate(
   if (kind !== "create" || params.template === undefined) return undefined;
   const { name, version } = templateRef(params.template);
   const found = await templates.find(name, version);
-  if (found !== null) return { name, version: found.version };
+  if (found !== null && !isOtherImage(found, params)) return { name, version: found.version };
   if (await jobs.isRepeated(request)) return undefined;
-  throw noTemplate(params.template);
+  if (found === null) throw noTemplate(params.template);
+  const message = `create: template ${params.template} is of the level baseline, which holds for its own image alone; leave image out`;
+  throw new RequestError("invalid-request", message);
+}
+
+// Who keeps the templates trusts an image with more than every pod may do, and not whatever a caller names.
+function isOtherImage({ body }: TemplateRecord, { image }: { image?: string }): boolean {
+  return body.level === "baseline" && body.image !== undefined && image !== undefined && image !== body.image;
 }
 
 function noTemplate(ref: string): RequestError {

@@ -123,10 +123,12 @@ export function addFileRoutes(app: App, context: Context): void {
         },
       },
       async (request, reply) => {
+        if (!(request.body instanceof Readable))
+          throw new ApiError("unsupported-media-type", "the body is the file as it is; send it with the content type application/octet-stream");
         const { files, signal } = await filesOf(request, reply, request.params);
         const { mode: permissions, ...path } = request.query;
         const options = { signal, ...(permissions !== undefined && { mode: permissions }) };
-        return files.put(pathOf(path), request.body as Readable, options);
+        return files.put(pathOf(path), request.body, options);
       },
     );
 
