@@ -34,6 +34,7 @@ const goneWithinMs = 60_000;
 const leftOverAfterMs = 600_000;
 // Whose pod it is: nobody's.
 const trialId = "podq.network";
+const trialName = /^\d{13}-[0-9a-f]{8}$/;
 
 /**
  * Finds out by trying: a pod of its own that may connect to everything, and does; then it may connect to nothing, and is looked at again.
@@ -69,8 +70,10 @@ export async function tryEnforcement(trial: EnforcementTrial): Promise<Enforceme
 
 // Of trials whose process died.
 async function deleteLeftOver(pods: Pods, control: Control): Promise<void> {
+  // A project may be called the same, and have pods of other names.
+  const isTrial = ({ kind, id, name }: PodIdentity): boolean => kind === "project" && id === trialId && trialName.test(name);
   for (const found of await pods.all(control))
-    if (found.id === trialId && Number.parseInt(found.name, 10) < Date.now() - leftOverAfterMs) await pods.delete(found, control);
+    if (isTrial(found) && Number.parseInt(found.name, 10) < Date.now() - leftOverAfterMs) await pods.delete(found, control);
 }
 
 const unknown = {

@@ -124,7 +124,10 @@ export function addFileRoutes(app: App, context: Context): void {
       },
       async (request, reply) => {
         if (!(request.body instanceof Readable))
-          throw new ApiError("unsupported-media-type", "the body is the file as it is; send it with the content type application/octet-stream");
+          throw new ApiError(
+            "unsupported-media-type",
+            "the body is the file as it is; send it with the content type application/octet-stream",
+          );
         const { files, signal } = await filesOf(request, reply, request.params);
         const { mode: permissions, ...path } = request.query;
         const options = { signal, ...(permissions !== undefined && { mode: permissions }) };

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Mirror, Pods } from "@podq/kube";
 import type { PodDocument, Store } from "@podq/store";
 import type { Logger } from "pino";
@@ -106,8 +107,11 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     log.debug({ pods: seen, ms: passedAt - beganAt }, "all records were compared with the cluster");
   };
 
+  // Of a pod that is deleted, or lives on at another host, no look tells anything any more.
+  const isOurs = ({ host, status }: PodDocument): boolean => host.name === place.host.name && status !== "deleted";
+
   const settle = async (from: Mirror, all: readonly PodDocument[]): Promise<void> => {
-    const due = all.filter((pod) => pod.host.name === place.host.name && isDue(pod, decide(pod, from.sight(refOf(pod)))));
+    const due = all.filter((pod) => isOurs(pod) && isDue(pod, decide(pod, from.sight(refOf(pod)))));
     const next = async (): Promise<void> => {
       for (let pod = due.pop(); pod !== undefined && isCurrent(from); pod = due.pop()) {
         const { _id } = pod;
@@ -150,6 +154,7 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   };
 
   const touch = (namespaces: readonly string[]): void => {
+    if (ended.signal.aborted) return;
     for (const one of namespaces) touched.add(one);
     wake(gatherMs);
   };
@@ -158,7 +163,10 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
     passDue = true;
     passedAt = performance.now();
     ended = new AbortController();
-    mirror = await pods.mirror({ changed: touch, lost: (error) => log.debug({ err: error }, "a watch of the cluster was lost") });
+    const { signal } = ended;
+    const begun = await pods.mirror({ changed: touch, lost: (error) => log.debug({ err: error }, "a watch of the cluster was lost") });
+    if (signal.aborted) await begun.stop();
+    else mirror = begun;
   };
 
   const lookAtAll = (): void => {
@@ -171,7 +179,9 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   const freshen = async (from: Mirror, signal: AbortSignal): Promise<void> => {
     const askedAt = performance.now();
     await pods.ping({ signal, timeoutMs: pingWithinMs });
-    await working; // changes that were told of before the answer
+    // Changes that were told of before the answer, and what this tick looks at again.
+    if (timer !== undefined) await delay(2 * gatherMs, undefined, { signal });
+    await working;
     const settled = isCurrent(from) && from.live() && !passDue && touched.size === 0 && pending.size <= mostExcepted;
     if (settled) await store.sightings.put(place.host.name, performance.now() - askedAt, [...pending.keys()]);
   };
@@ -179,11 +189,14 @@ export function createReconciler(options: ReconcilerOptions): Reconciler {
   return {
     lookAtAll,
     async tick(stop) {
+      if (stop.aborted) return;
       if (mirror === undefined) await begin();
-      if (stop.aborted || mirror === undefined) return;
+      if (mirror === undefined) return;
       if (performance.now() - passedAt > options.passEveryMs) lookAtAll();
-      const unsettled = await Promise.all([...pending.keys()].map(async (key) => store.pods.get(key)));
-      touch(unsettled.flatMap((pod) => pod?.namespace ?? []));
+      const unsettled = await Promise.all([...pending.keys()].map(async (key) => [key, await store.pods.get(key)] as const));
+      for (const [key, pod] of unsettled) if (pod === null || !isOurs(pod)) pending.delete(key);
+      const namespaces = [...new Set(unsettled.flatMap(([key, pod]) => (pod !== null && pending.has(key) ? [pod.namespace] : [])))];
+      touch(namespaces); // and the pass that may be due
       freshening ??= freshen(mirror, ended.signal)
         .catch((error: unknown) => log.debug({ err: error }, "it is not said how fresh the records are"))
         .finally(() => (freshening = undefined));
