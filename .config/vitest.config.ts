@@ -39,7 +39,7 @@ export default defineConfig({
           name: "cluster",
           include: ["{apps,packages}/**/src/**/*.cluster.test.ts"],
           globalSetup: [".config/vitest.services.ts"],
-          testTimeout: 90_000,
+          testTimeout: 180_000,
           maxWorkers: 4,
         },
       },
