@@ -68,10 +68,13 @@ export async function tryEnforcement(trial: EnforcementTrial): Promise<Enforceme
   }
 }
 
+// A project may be called the same, and have pods of other names.
+function isTrial({ kind, id, name }: PodIdentity): boolean {
+  return kind === "project" && id === trialId && trialName.test(name);
+}
+
 // Of trials whose process died.
 async function deleteLeftOver(pods: Pods, control: Control): Promise<void> {
-  // A project may be called the same, and have pods of other names.
-  const isTrial = ({ kind, id, name }: PodIdentity): boolean => kind === "project" && id === trialId && trialName.test(name);
   for (const found of await pods.all(control))
     if (isTrial(found) && Number.parseInt(found.name, 10) < Date.now() - leftOverAfterMs) await pods.delete(found, control);
 }
