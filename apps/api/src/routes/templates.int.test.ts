@@ -72,7 +72,7 @@ it("a create is accepted with the version that is the newest then, and keeps wha
   expect((await scene.store.jobs.get(id))!.params).not.toHaveProperty("image");
   expect(await create({ template: "py", level: "baseline" })).toBe("400 invalid-request");
   await scene.ask("PUT", "/v1/templates/rooted", { body: { image: "busybox", level: "baseline", user: 0 } });
-  expect(await create({ template: "rooted", image: "mine" })).toBe("400 invalid-request");
+  expect(await create({ name: "another", template: "rooted", image: "mine" })).toBe("400 invalid-request");
 });
 
 it("the SDK has the same over HTTP as with the databases", async () => {
