@@ -1,7 +1,7 @@
 // A worker in a process of its own whose jobs all run until it is told to end them, so many a second.
 import { setTimeout as pause } from "node:timers/promises";
 import { createLog, readConfig } from "@podq/worker";
-import { startEngine } from "@podq/worker/engine";
+import { forAllKinds, startEngine } from "@podq/worker/engine";
 import { openStore } from "@podq/store";
 import { settingsOf } from "../child.ts";
 
@@ -35,18 +35,8 @@ const end: typeof store.jobs.end = async (claim, ending) => {
   tell({ id: claim.id, what: "saved", at: now() });
   return saved;
 };
-const handlers = {
-  create: handler,
-  exec: handler,
-  stop: handler,
-  start: handler,
-  restart: handler,
-  expose: handler,
-  unexpose: handler,
-  delete: handler,
-};
 const watched = { ...store, jobs: { ...store.jobs, end } };
-const engine = await startEngine(config, watched, () => handlers, createLog(config));
+const engine = await startEngine(config, watched, () => forAllKinds(handler), createLog(config));
 undo.push(engine.stop);
 
 process.on("message", (message) => {
